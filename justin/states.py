@@ -1,0 +1,134 @@
+"""The words for what a workflow, a file, a job and an event can be; client and server share them."""
+
+from enum import StrEnum
+
+
+class WorkflowState(StrEnum):
+    """Where a workflow is between its first draft and its end."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    FINISHING = "finishing"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class FileState(StrEnum):
+    """Where a file is: the first group as an input, the second as an output."""
+
+    FINDING = "finding"
+    UNALLOCATED = "unallocated"
+    ALLOCATED = "allocated"
+    OUTPUTTING = "outputting"
+    PROCESSED = "processed"
+    NOTFOUND = "notfound"
+    FAILED = "failed"
+
+    RECORDED = "recorded"
+    UPLOADED = "uploaded"
+    OUTPUT = "output"
+    DROPPED = "dropped"
+
+
+class JobState(StrEnum):
+    """Where a job is; each end is one that a user would act on differently."""
+
+    SUBMITTED = "submitted"
+    STARTED = "started"
+    PROCESSING = "processing"
+    OUTPUTTING = "outputting"
+
+    FINISHED = "finished"
+    JOBSCRIPT_ERROR = "jobscript_error"
+    NONE_PROCESSED = "none_processed"
+    NO_INPUT_REQUESTED = "no_input_requested"
+    OUTPUTTING_FAILED = "outputting_failed"
+    ABORTED = "aborted"
+    TIMED_OUT = "timed_out"
+    STALLED = "stalled"
+    NOTUSED = "notused"
+    REMOVED = "removed"
+
+
+class OutboxState(StrEnum):
+    """Where the registration of one uploaded output is."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class AbortReason(StrEnum):
+    """Why a wrapper gave its job up, as it reports it."""
+
+    SETUP_FAILED = "setup_failed"
+    JOBSCRIPT_NOT_RUNNABLE = "jobscript_not_runnable"
+    CONTAINER_FAILED = "container_failed"
+    CODE_NOT_VISIBLE = "code_not_visible"
+    METADATA_INVALID = "metadata_invalid"
+    OUTPUT_REFUSED = "output_refused"
+    UPLOAD_FAILED = "upload_failed"
+    CONFIRM_FAILED = "confirm_failed"
+    STOPPED = "stopped"
+    WRAPPER_ERROR = "wrapper_error"
+
+
+class EventType(StrEnum):
+    """What an event tells; `models/moves.py` says which move writes which."""
+
+    WORKFLOW_CREATED = "workflow_created"
+    STAGE_CREATED = "stage_created"
+    CAMPAIGN_CREATED = "campaign_created"
+    WORKFLOW_SUBMITTED = "workflow_submitted"
+    WORKFLOW_STARTED = "workflow_started"
+    WORKFLOW_PAUSED = "workflow_paused"
+    WORKFLOW_RESTARTED = "workflow_restarted"
+    WORKFLOW_CANCELLED = "workflow_cancelled"
+    WORKFLOW_FINISHING = "workflow_finishing"
+    WORKFLOW_FINISHED = "workflow_finished"
+    WORKFLOW_FAILED = "workflow_failed"
+
+    FILE_ADDED = "file_added"
+    FILE_LOCATED = "file_located"
+    FILE_NOTFOUND = "file_notfound"
+    FILE_ALLOCATED = "file_allocated"
+    FILE_OUTPUTTING = "file_outputting"
+    FILE_PROCESSED = "file_processed"
+    FILE_RELEASED = "file_released"
+    FILE_FAILED = "file_failed"
+    FILE_RETRIED = "file_retried"
+
+    OUTPUT_RECORDED = "output_recorded"
+    OUTPUT_UPLOADED = "output_uploaded"
+    OUTPUT_REGISTERED = "output_registered"
+    OUTPUT_PASSED_ON = "output_passed_on"
+    OUTPUT_DROPPED = "output_dropped"
+
+    JOB_SUBMITTED = "job_submitted"
+    JOB_STARTED = "job_started"
+    JOB_PROCESSING = "job_processing"
+    JOB_OUTPUTTING = "job_outputting"
+    JOB_FINISHED = "job_finished"
+    JOB_JOBSCRIPT_ERROR = "job_jobscript_error"
+    JOB_NONE_PROCESSED = "job_none_processed"
+    JOB_NO_INPUT_REQUESTED = "job_no_input_requested"
+    JOB_OUTPUTTING_FAILED = "job_outputting_failed"
+    JOB_ABORTED = "job_aborted"
+    JOB_TIMED_OUT = "job_timed_out"
+    JOB_STALLED = "job_stalled"
+    JOB_NOTUSED = "job_notused"
+    JOB_REMOVED = "job_removed"
+
+    DATASET_CREATED = "dataset_created"
+    DATASET_CLOSED = "dataset_closed"
+
+
+TERMINAL_WORKFLOW_STATES = frozenset({WorkflowState.FINISHED, WorkflowState.FAILED})
+ACTIVE_JOB_STATES = frozenset({JobState.STARTED, JobState.PROCESSING, JobState.OUTPUTTING})
+TERMINAL_JOB_STATES = frozenset(JobState) - ACTIVE_JOB_STATES - {JobState.SUBMITTED}
+TERMINAL_FILE_STATES = frozenset(
+    {FileState.PROCESSED, FileState.NOTFOUND, FileState.FAILED, FileState.OUTPUT, FileState.DROPPED}
+)

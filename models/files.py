@@ -1,0 +1,105 @@
+"""Input and output files, where they lie, and the index that finds the nearest waiting one."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from justin.states import FileState
+from models.columns import big_key, moment, now, words
+
+RANDOM = text("(random() * 2147483647)::int")
+
+
+class File(SQLModel, table=True):
+    """A file that a stage takes, a job made, or both.
+
+    `placement_id` names the set of storages that hold it; together with `spread`, a random number, it lets
+    many jobs claim different files at once without meeting at the head of one index.
+    """
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index("files_input", "stage_id", "did", unique=True, postgresql_where=text("stage_id IS NOT NULL AND state <> 'dropped'")),
+        Index("files_output", "workflow_id", "did", unique=True, postgresql_where=text("creator_job_id IS NOT NULL AND state <> 'dropped'")),
+        Index("files_waiting", "stage_id", "placement_id", "spread", postgresql_where=text("state = 'unallocated'")),
+        Index("files_held", "stage_id", "job_id", postgresql_where=text("state IN ('allocated', 'outputting')")),
+        Index("files_finding", "stage_id", "file_id", postgresql_where=text("state = 'finding'")),
+        Index("files_made", "creator_job_id", postgresql_where=text("creator_job_id IS NOT NULL")),
+        Index("files_uploading", "workflow_id", postgresql_where=text("state IN ('recorded', 'uploaded')")),
+    )
+
+    file_id: int | None = big_key()
+    workflow_id: int
+    stage_id: int | None = None
+    """The stage that takes it as an input; null for what no stage takes."""
+    did: str
+    state: FileState = Field(sa_type=words(FileState))  # type: ignore[call-overload]
+    placement_id: int | None = None
+    spread: int = Field(default=None, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": RANDOM})
+    allocations: int = 0
+    job_id: int | None = Field(default=None, sa_type=BigInteger)
+    """The job that holds it, or held it last."""
+    failed_site_id: int | None = None
+    failed_host: str | None = None
+    creator_job_id: int | None = Field(default=None, sa_type=BigInteger)
+    output_id: int | None = None
+    size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    adler32: str | None = None
+
+
+class Replica(SQLModel, table=True):
+    """A copy of a file at a storage, and the addresses that reach it."""
+
+    __tablename__ = "replicas"
+
+    file_id: int = Field(primary_key=True, sa_type=BigInteger)
+    storage_id: int = Field(primary_key=True)
+    wan_pfn: str
+    lan_pfn: str | None = None
+    """Null when it is the same as from outside."""
+    accessible_until: datetime | None = moment(default=None)
+    """For copies brought online from tape; null when always there."""
+
+
+class Placement(SQLModel, table=True):
+    """A set of storages that hold the same files; a stage's inputs have few different ones."""
+
+    __tablename__ = "placements"
+
+    placement_id: int | None = Field(default=None, primary_key=True)
+    storage_ids: list[int] = Field(sa_type=ARRAY(Integer), unique=True)  # type: ignore[call-overload]
+    """In ascending order."""
+
+
+class StagePlacement(SQLModel, table=True):
+    """A placement that some file of a stage has or had, listed under each of its storages."""
+
+    __tablename__ = "stage_placements"
+
+    stage_id: int = Field(primary_key=True)
+    storage_id: int = Field(primary_key=True)
+    placement_id: int = Field(primary_key=True)
+
+
+class Dataset(SQLModel, table=True):
+    """A dataset that the system keeps in Rucio and MetaCat for a workflow's outputs."""
+
+    __tablename__ = "datasets"
+
+    dataset_id: int | None = Field(default=None, primary_key=True)
+    scope: str
+    name: str
+    kind: str
+    """`rse`, `numbered` or `destination`."""
+    workflow_id: int = Field(index=True)
+    stage_id: int
+    output_id: int
+    storage_id: int | None = None
+    number: int | None = None
+    files: int = 0
+    created_at: datetime = now()
+    closed_at: datetime | None = moment(default=None)
+
+    __table_args__ = (Index("datasets_did", "scope", "name", unique=True),)

@@ -1,0 +1,91 @@
+"""Jobs, what their slots were, and their logs."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from justin.states import JobState
+from models.columns import big_key, document, moment, now, words
+
+
+class Job(SQLModel, table=True):
+    """One run of the wrapper in one slot.
+
+    It is submitted for a requirement class and gets its stage when its slot starts; `hint_stage_id` is what the
+    job factory had in mind.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("jobs_stage", "stage_id", "state"),
+        Index("jobs_workflow", "workflow_id", "job_id"),
+        Index("jobs_alive", "state", "heartbeat_at", postgresql_where=text("state IN ('submitted', 'started', 'processing', 'outputting')")),
+    )
+
+    job_id: int | None = big_key()
+    jobsub_id: str = Field(unique=True)
+    """As the pool names it, `CLUSTER.PROC@SCHEDD`."""
+    state: JobState = Field(default=JobState.SUBMITTED, sa_type=words(JobState))  # type: ignore[call-overload]
+    state_message: str = ""
+    secret: str
+    """64 hex digits: opens every call of the wrapper."""
+    jobscript_secret: str
+    """64 hex digits: opens get_file and get_allocated_files only."""
+    quota_id: int | None = None
+    """Whose accounting group the job was submitted in."""
+    hint_stage_id: int | None = None
+    workflow_id: int | None = None
+    stage_id: int | None = None
+    site_id: int | None = None
+    entry_name: str = ""
+    hostname: str = ""
+    site_job_id: str = ""
+    cpuinfo: str = ""
+    os_release: str = ""
+    wrapper_version: str = ""
+    requested_processors: int = 1
+    requested_rss_bytes: int = Field(default=0, sa_type=BigInteger)
+    requested_wall_seconds: int = 0
+    requested_gpus: int = 0
+    slot_processors: int | None = None
+    slot_rss_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    slot_wall_seconds: int | None = None
+    has_inner_apptainer: bool | None = None
+    gpus: dict[str, Any] | None = document()
+    submitted_at: datetime = now()
+    started_at: datetime | None = moment(default=None)
+    heartbeat_at: datetime | None = moment(default=None)
+    finished_at: datetime | None = moment(default=None)
+    asked_for_files: bool = False
+    jobscript_exit: int | None = None
+    jobscript_start: datetime | None = moment(default=None)
+    jobscript_finish: datetime | None = moment(default=None)
+    real_seconds: float | None = None
+    cpu_seconds: float | None = None
+    max_rss_bytes: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class JobLog(SQLModel, table=True):
+    """A log of a job: what its jobscript wrote, its wrapper wrote, or its pool said; compressed with zlib."""
+
+    __tablename__ = "job_logs"
+
+    job_id: int = Field(primary_key=True, sa_type=BigInteger)
+    kind: str = Field(primary_key=True)
+    """`jobscript`, `wrapper` or `pool`."""
+    content: bytes = Field(sa_type=LargeBinary)
+    size_bytes: int = Field(sa_type=BigInteger)
+    """Before compression."""
+    saved_at: datetime = now()
+
+
+class RequestNonce(SQLModel, table=True):
+    """A nonce of a signed request, remembered for as long as its signature would be accepted."""
+
+    __tablename__ = "request_nonces"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+    nonce: str = Field(primary_key=True)
+    seen_at: datetime = now()

@@ -1,0 +1,81 @@
+"""Where jobs run and files lie: sites, their entries, storages, and how far they are from each other."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index
+from sqlmodel import Field, SQLModel
+
+from models.columns import document, moment, now
+
+NEVER = 101
+"""A distance that no stage reaches: its max_distance is at most 100."""
+
+
+class Site(SQLModel, table=True):
+    """A place with job slots."""
+
+    __tablename__ = "sites"
+
+    site_id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    country: str = ""
+    region: str = ""
+    enabled: bool = True
+    disabled_reason: str = ""
+    last_seen_at: datetime = now()
+
+
+class Entry(SQLModel, table=True):
+    """A way into a site's batch system, as the pilot factories configure it."""
+
+    __tablename__ = "entries"
+
+    entry_id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    site_id: int = Field(foreign_key="sites.site_id", index=True)
+    source: str = ""
+    processors: int = 1
+    rss_bytes: int = Field(default=0, sa_type=BigInteger)
+    wall_seconds: int = 0
+    gpus: int = 0
+    gpus_always: bool = False
+    inner_container: bool | None = None
+    """Whether jobs can start a container there; null until a job has told."""
+    inner_container_at: datetime | None = moment(default=None)
+    configuration: dict[str, Any] | None = document()
+    last_seen_at: datetime = now()
+
+
+class Storage(SQLModel, table=True):
+    """A Rucio storage element (RSE)."""
+
+    __tablename__ = "storages"
+
+    storage_id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    site_id: int | None = Field(default=None, foreign_key="sites.site_id")
+    country: str = ""
+    region: str = ""
+    tape: bool = False
+    rucio_read: bool = True
+    rucio_write: bool = True
+    enabled_read: bool = True
+    enabled_write: bool = True
+    disabled_reason: str = ""
+    occupancy: float = 0.0
+    """Used over total, from 0 to 1."""
+    protocols: dict[str, Any] | None = document()
+    last_seen_at: datetime = now()
+
+
+class Distance(SQLModel, table=True):
+    """How far a storage is from a site: 0 is beside it, 100 the far end, 101 never."""
+
+    __tablename__ = "distances"
+    __table_args__ = (Index("distances_nearest", "site_id", "distance", "storage_id"),)
+
+    site_id: int = Field(foreign_key="sites.site_id", primary_key=True)
+    storage_id: int = Field(foreign_key="storages.storage_id", primary_key=True)
+    distance: int
+    by_hand: bool = False

@@ -1,0 +1,76 @@
+"""What happened, what is still to be told to the catalogues, and which agent works on what."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, text
+from sqlmodel import Field, SQLModel
+
+from justin.states import EventType, OutboxState
+from models.columns import big_key, document, moment, now, words
+
+
+class Event(SQLModel, table=True):
+    """One thing that happened; written in the statement that made it happen, never changed."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("events_workflow", "workflow_id", "event_id"),
+        Index("events_file", "file_id", postgresql_where=text("file_id IS NOT NULL")),
+        Index("events_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+    )
+
+    event_id: int | None = big_key()
+    event_type: EventType = Field(sa_type=words(EventType))  # type: ignore[call-overload]
+    time: datetime = now()
+    actor: str = ""
+    """The user, or the component, that did it."""
+    workflow_id: int | None = None
+    campaign_id: int | None = None
+    stage_id: int | None = None
+    file_id: int | None = Field(default=None, sa_type=BigInteger)
+    job_id: int | None = Field(default=None, sa_type=BigInteger)
+    jobscript_exit: int | None = None
+    site_id: int | None = None
+    entry_name: str | None = None
+    storage_id: int | None = None
+    seconds: float | None = None
+    details: dict[str, Any] | None = document()
+
+
+class Outbox(SQLModel, table=True):
+    """An uploaded output that the catalogues do not know yet."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_due", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
+        Index("outbox_job", "job_id"),
+    )
+
+    outbox_id: int | None = big_key()
+    file_id: int = Field(unique=True, sa_type=BigInteger)
+    job_id: int = Field(sa_type=BigInteger)
+    workflow_id: int
+    state: OutboxState = Field(default=OutboxState.WAITING, sa_type=words(OutboxState))  # type: ignore[call-overload]
+    storage_id: int
+    """Where the bytes are."""
+    pfn: str
+    file_metadata: dict[str, Any] | None = document()
+    """What MetaCat is to be told, complete."""
+    parents: list[Any] | None = document()
+    attempts: int = 0
+    next_attempt_at: datetime = now()
+    leased_until: datetime | None = moment(default=None)
+    last_error: str = ""
+    created_at: datetime = now()
+    done_at: datetime | None = moment(default=None)
+
+
+class Lease(SQLModel, table=True):
+    """A piece of work that one agent has for a while; it falls free by itself when the agent dies."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True)
+    holder: str
+    expires_at: datetime = moment()

@@ -1,0 +1,8 @@
+"""All tables, for the migrations and for tests that make a database."""
+
+from sqlmodel import SQLModel
+
+from models import files, jobs, people, places, records, workflows
+
+MODULES = (files, jobs, people, places, records, workflows)
+metadata = SQLModel.metadata
