@@ -1,0 +1,1 @@
+"""The outside services behind the ports, each spoken to in one place."""

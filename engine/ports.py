@@ -1,0 +1,249 @@
+"""What the engine asks of the outside, in its own words: one small Protocol per service.
+
+Every call raises `errors.Unavailable` when the service may answer later, `errors.ServiceRefused` when it will not;
+both name the service. Values are plain frozen dataclasses: the types of client libraries never cross.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FileReplica:
+    """A copy of a file at a storage."""
+
+    rse: str
+    wan_pfn: str
+    lan_pfn: str | None = None
+    on_tape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedFile:
+    """A file and all its copies; none when the catalogue knows no copy or does not know the file."""
+
+    did: str
+    replicas: tuple[FileReplica, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that a query found."""
+
+    did: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySummary:
+    """How much a query finds."""
+
+    count: int
+    total_size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be made known to a catalogue."""
+
+    did: str
+    size_bytes: int
+    adler32: str
+    rse: str = ""
+    pfn: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    """DIDs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file as a catalogue knows it."""
+
+    did: str
+    size_bytes: int | None
+    adler32: str | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+class MetadataCatalog(Protocol):
+    """MetaCat."""
+
+    def summary(self, mql: str) -> QuerySummary:
+        """Count what the query finds; raises `errors.InvalidInput` with MetaCat's words for MQL it does not take."""
+        ...
+
+    def query(self, mql: str) -> Iterator[FoundFile]:
+        """Yield what the query finds; raises as `summary`."""
+        ...
+
+    def files(self, dids: Sequence[str]) -> dict[str, FileRecord]:
+        """Return those of the files that exist, by DID."""
+        ...
+
+    def ensure_namespace(self, name: str) -> None:
+        """Make the namespace unless it exists."""
+        ...
+
+    def ensure_dataset(self, did: str, metadata: Mapping[str, Any], description: str = "") -> None:
+        """Make the dataset unless it exists, and see that it has the metadata."""
+        ...
+
+    def declare(self, dataset: str, files: Sequence[NewFile]) -> None:
+        """Make files known in a dataset; those that exist already with the same size and checksum are well.
+
+        Raises `errors.NameTaken` when one exists with others.
+        """
+        ...
+
+    def attach(self, dataset: str, dids: Sequence[str]) -> None:
+        """Put existing files into a dataset; those already in it are well."""
+        ...
+
+    def update_metadata(self, dids: Sequence[str], metadata: Mapping[str, Any]) -> None:
+        """Set keys of existing files."""
+        ...
+
+    def retire(self, dids: Sequence[str]) -> None:
+        """Retire files that should not have been; unknown ones are well."""
+        ...
+
+    def close_dataset(self, did: str) -> None:
+        """Freeze a dataset; a frozen one is well."""
+        ...
+
+
+class ReplicaCatalog(Protocol):
+    """Rucio."""
+
+    def ping(self) -> float:
+        """Return how long the service takes to answer, in seconds."""
+        ...
+
+    def dataset_files(self, scope: str, name: str) -> Iterator[FoundFile]:
+        """Yield the files of a dataset; raises `errors.InvalidInput` for an unknown one."""
+        ...
+
+    def locate(self, dids: Sequence[str]) -> Iterator[LocatedFile]:
+        """Yield every one of the files (at most 1,000) with its copies."""
+        ...
+
+    def files(self, dids: Sequence[str]) -> dict[str, FileRecord]:
+        """Return those of the files that exist, by DID."""
+        ...
+
+    def write_pfns(self, rse: str, dids: Sequence[str], schemes: Sequence[str]) -> dict[str, list[str]]:
+        """Return the addresses at which a storage takes the files, by DID, in order of preference."""
+        ...
+
+    def ensure_scope(self, scope: str, account: str) -> None:
+        """Make the scope unless it exists."""
+        ...
+
+    def ensure_dataset(self, did: str, account: str) -> None:
+        """Make the dataset unless it exists."""
+        ...
+
+    def ensure_rule(self, did: str, account: str, rse_expression: str, lifetime_seconds: int | None) -> str:
+        """See that the dataset has a rule for one copy, and return the rule's identifier."""
+        ...
+
+    def register(self, rse: str, files: Sequence[NewFile]) -> None:
+        """Register replicas at a storage; those known with the same size and checksum are well.
+
+        Raises `errors.NameTaken` when one is known with others.
+        """
+        ...
+
+    def attach(self, dataset: str, dids: Sequence[str]) -> None:
+        """Put files into a dataset; those already in it are well."""
+        ...
+
+    def dataset_contents(self, did: str) -> set[str]:
+        """Return the DIDs of the files in a dataset; empty for an unknown one."""
+        ...
+
+    def detach(self, dataset: str, dids: Sequence[str]) -> None:
+        """Take files out of a dataset; those not in it are well."""
+        ...
+
+    def close_dataset(self, did: str) -> None:
+        """Close a dataset; a closed one is well."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobTicket:
+    """What one job of an order has for itself."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """Jobs of one requirement class to be put into the pool."""
+
+    tickets: tuple[JobTicket, ...]
+    wrapper: Path
+    configuration: Mapping[str, Any]
+    """The wrapper's job.json, the same for all; each job's own name is added by the pool."""
+    processors: int
+    rss_bytes: int
+    wall_seconds: int
+    gpus: int = 0
+    accounting_group: str = ""
+    sites: tuple[str, ...] = ()
+    """Sites where the jobs may run; any when empty."""
+    entries: tuple[str, ...] = ()
+    image: str = ""
+    hint: str = ""
+    """`wWsS`: the stage that the factory had in mind."""
+    classads: Mapping[str, str] = field(default_factory=dict)
+
+
+class PoolState(StrEnum):
+    """What the pool says of a job."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    HELD = "held"
+    COMPLETED = "completed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolJob:
+    """A job as the pool knows it."""
+
+    jobsub_id: str
+    state: PoolState
+    exit_status: int | None = None
+    reason: str = ""
+
+
+class BatchPool(Protocol):
+    """HTCondor, or another thing with job slots."""
+
+    def submit(self, order: JobOrder) -> list[str]:
+        """Put one job per ticket into the pool and return their jobsub ids, in the order of the tickets."""
+        ...
+
+    def jobs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolJob]:
+        """Return those of the jobs that the pool still knows."""
+        ...
+
+    def remove(self, jobsub_ids: Iterable[str]) -> None:
+        """Take jobs out of the pool; unknown ones are well."""
+        ...
+
+    def log(self, jobsub_id: str) -> str | None:
+        """Return what the wrapper of an ended or running job printed; None for an unknown job."""
+        ...
+
+    def forget(self, jobsub_ids: Iterable[str]) -> None:
+        """Let the pool drop what it keeps of ended jobs."""
+        ...

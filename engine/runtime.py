@@ -1,0 +1,27 @@
+"""What a use case is given: the database, the outside services and the settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
+from engine.settings import Settings
+from models import database
+from models.database import Database, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that the engine reaches; made once per process by `engine.wiring`."""
+
+    settings: Settings
+    database: Database
+    metacat: MetadataCatalog
+    rucio: ReplicaCatalog
+    pool: BatchPool
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session that commits at the end of the block, and rolls back when the block raises."""
+        with database.session(self.database) as session:
+            yield session

@@ -1,0 +1,210 @@
+"""What a user writes to make a workflow; `justin submit workflow.yaml` is one WorkflowSpec."""
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+
+from justin.schemas import inputs
+from justin.schemas.base import Message, RSEName, Scope, SiteName, Text
+
+MAX_JOBSCRIPT_BYTES = 1 << 20
+MAX_STAGES = 99
+SECONDS_PER_DAY = 86_400
+
+_PATTERN = r"^[A-Za-z0-9*_.-]+$"
+_DATASET_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_RESERVED_ENVIRONMENT = re.compile(r"JUSTIN_.*|HOME|X509_USER_PROXY|CUDA_VISIBLE_DEVICES|BEARER_TOKEN.*")
+
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")]
+EnvironmentValue = Annotated[str, StringConstraints(max_length=32_768, pattern=r"^[^\x00]*$")]
+ClassAdName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")]
+ClassAdValue = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\r\n]*$")]
+Capability = Annotated[Decimal, Field(ge=0, lt=1000, max_digits=5, decimal_places=2)]
+
+
+class OutputSpec(Message):
+    """A kind of output: a file name pattern, and the dataset or address it goes to."""
+
+    pattern: Annotated[str, StringConstraints(pattern=_PATTERN, max_length=250)]
+    """Letters, digits, `_`, `.`, `-` and `*`; matched in the workspace itself, never below it."""
+    destination: str = ""
+    """Prefix of the destination dataset's name, or an https:// address for scratch space."""
+    for_next_stage: bool = False
+    lifetime_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    rse_expression: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+    @field_validator("destination")
+    @classmethod
+    def _destination_is_known_form(cls, value: str) -> str:
+        if value and not value.startswith("https://") and not _DATASET_PREFIX.fullmatch(value):
+            raise ValueError("a destination is a dataset name of letters, digits, '_', '.', '-', or an https:// address")
+        return value
+
+    @property
+    def to_scratch(self) -> bool:
+        """Whether it goes to scratch space instead of Rucio."""
+        return self.destination.startswith("https://")
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if self.to_scratch and self.for_next_stage:
+            raise ValueError("an output in scratch space cannot be an input of the next stage")
+        if not self.to_scratch and self.lifetime_days is None:
+            raise ValueError("an output in Rucio needs lifetime_days (--lifetime-days)")
+        return self
+
+
+class GpuSpec(Message):
+    """The GPUs that each job needs."""
+
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    min_memory_mib: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    min_capability: Capability | None = None
+    max_capability: Capability | None = None
+    min_runtime: Capability | None = None
+    model: Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9 _.*-]*$")] = ""
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if self.min_capability and self.max_capability and self.min_capability > self.max_capability:
+            raise ValueError("min_capability is above max_capability: no GPU can have both")
+        return self
+
+
+class RepositorySpec(Message):
+    """A git repository at a tag, branch or commit, found by jobs at `$HOME/workspace/ORG/REPO`."""
+
+    organisation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}$")]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `ORG/REPO/TAG` or `ORG/REPO:TAG`; raises ValueError."""
+        match = re.fullmatch(r"([^/:]+)/([^/:]+)[:/](.+)", text)
+        if not match:
+            raise ValueError(f"write a git repository as ORG/REPO:TAG, not {text!r}")
+        return cls(organisation=match[1], repository=match[2], tag=match[3])
+
+
+class StageSpec(Message):
+    """One step of a workflow: a jobscript and what each of its jobs needs."""
+
+    jobscript: str = ""
+    jobscript_git: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """`ORG/REPO/PATH/X.jobscript:TAG` instead of the text."""
+    git_repos: list[RepositorySpec] = []
+    image: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00\s]*$")] = ""
+    """Apptainer image; empty runs the jobscript on the node itself."""
+    processors: Annotated[int, Field(ge=1, le=1024)] = 1
+    rss_mib: Annotated[int, Field(ge=1, le=16_000_000)] = 2000
+    wall_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = 80_000
+    max_distance: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Farthest storage that inputs are read from; 0 by default, 100 for Monte Carlo."""
+    gpus: GpuSpec | None = None
+    outputs: list[OutputSpec] = []
+    output_rses: list[RSEName] = []
+    """Storages to try first for outputs, in order."""
+    input_rses: list[RSEName] = []
+    """Storages to read inputs from; all when empty."""
+    sites: list[SiteName] = []
+    """Sites to run at; all when empty."""
+    environment: dict[EnvironmentName, EnvironmentValue] = {}
+    classads: dict[ClassAdName, ClassAdValue] = {}
+    max_allocations: Annotated[int, Field(ge=1, le=100)] = 6
+    max_files_per_job: Annotated[int, Field(ge=1, le=1000)] = 20
+    max_jobs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @field_validator("jobscript")
+    @classmethod
+    def _jobscript_is_a_script(cls, value: str) -> str:
+        if len(value.encode()) > MAX_JOBSCRIPT_BYTES:
+            raise ValueError(f"the jobscript is larger than {MAX_JOBSCRIPT_BYTES} bytes: put data elsewhere")
+        if "\x00" in value:
+            raise ValueError("the jobscript holds a NUL byte: it is not a script")
+        if value and not value.startswith("#!"):
+            raise ValueError("the jobscript must begin with '#!' and the program that runs it, as in '#!/bin/bash'")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _environment_leaves_ours_alone(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if _RESERVED_ENVIRONMENT.fullmatch(name):
+                raise ValueError(f"the variable {name} is set by the system and cannot be given")
+        return value
+
+    @model_validator(mode="after")
+    def _has_one_jobscript(self) -> Self:
+        if bool(self.jobscript.strip()) == bool(self.jobscript_git):
+            raise ValueError("give a jobscript that is not empty, or jobscript_git, and not both")
+        return self
+
+
+class WorkflowSpec(Message):
+    """A whole workflow in one document."""
+
+    name: Text = ""
+    description: Text = ""
+    scope: Scope = "usertests"
+    campaign_id: int | None = None
+    mql: Annotated[str, StringConstraints(max_length=65_536)]
+    """MQL, `rucio-dataset SCOPE:NAME` or `monte-carlo N`."""
+    refind_interval_hours: Annotated[float, Field(gt=0, le=8760)] | None = None
+    refind_until: AwareDatetime | None = None
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    stages: Annotated[list[StageSpec], Field(max_length=MAX_STAGES)] = []
+
+    @field_validator("mql")
+    @classmethod
+    def _query_is_known_form(cls, value: str) -> str:
+        return inputs.parse(value).text
+
+    @model_validator(mode="after")
+    def _stages_connect(self) -> Self:
+        check_chain(self.stages)
+        return self
+
+
+class StageAddition(Message):
+    """A stage to be added at the end of a draft."""
+
+    stage: StageSpec
+
+
+class CampaignSpec(Message):
+    """A campaign to be made."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+    description: Text = ""
+
+
+class FileSelection(Message):
+    """Which files of a workflow an act is about; all of the stage when no DID is given."""
+
+    stage_id: int | None = None
+    dids: Annotated[list[str], Field(max_length=100_000)] = []
+
+
+class StateChange(Message):
+    """Why a person changes the state of something."""
+
+    reason: Text = ""
+
+
+def check_chain(stages: list[StageSpec]) -> None:
+    """Raise ValueError unless each stage but the first gets inputs from the one before it, and the last gives none."""
+    for number, stage in enumerate(stages, start=1):
+        passes_on = any(output.for_next_stage for output in stage.outputs)
+        if passes_on and number == len(stages):
+            raise ValueError(f"stage {number} has outputs for the next stage, and there is none")
+        if not passes_on and number < len(stages):
+            raise ValueError(f"stage {number} has no output for the next stage, so stage {number + 1} would wait for ever")
+
+
+def end_of_day(day: str) -> datetime:
+    """Turn `YYYYMMDD` into the last second of that UTC day; raises ValueError."""
+    return datetime.strptime(f"{day} 23:59:59 +0000", "%Y%m%d %H:%M:%S %z")

@@ -1,0 +1,223 @@
+"""What the API shows of workflows, stages, files, jobs and events."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from justin.states import EventType, FileState, JobState, WorkflowState
+
+
+class View(BaseModel):
+    """A reply; a client ignores fields that a newer server adds."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class OutputView(View):
+    """A kind of output of a stage, and what has come of it."""
+
+    pattern_id: int
+    pattern: str
+    destination: str
+    for_next_stage: bool
+    lifetime_seconds: int | None
+    rse_expression: str
+    dataset: str
+    """DID of the destination dataset, or the address."""
+    files: int = 0
+    size_bytes: int = 0
+
+
+class StageView(View):
+    """A stage with its counts."""
+
+    workflow_id: int
+    stage_id: int
+    """Its number in the workflow, from 1."""
+    jobscript_sha256: str
+    jobscript_git: str
+    image: str
+    processors: int
+    rss_bytes: int
+    wall_seconds: int
+    max_distance: int
+    gpus: int
+    max_allocations: int
+    max_files_per_job: int
+    environment: dict[str, str] = {}
+    outputs: list[OutputView] = []
+    files: dict[FileState, int] = {}
+    jobs: dict[JobState, int] = {}
+
+
+class WorkflowView(View):
+    """A workflow with its counts."""
+
+    workflow_id: int
+    name: str
+    description: str
+    user: str
+    campaign_id: int | None
+    scope: str
+    mql: str
+    state: WorkflowState
+    state_message: str
+    priority: int
+    created_at: datetime
+    submitted_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    refind_until: datetime | None = None
+    stages: list[StageView] = []
+
+
+class FileView(View):
+    """A file of a workflow."""
+
+    file_id: int
+    workflow_id: int
+    stage_id: int | None
+    """The number of the stage that takes it."""
+    did: str
+    state: FileState
+    allocations: int
+    jobsub_id: str | None
+    """The job that holds it, or held it last."""
+    creator_jobsub_id: str | None
+    size_bytes: int | None
+    adler32: str | None
+
+
+class ReplicaView(View):
+    """A copy of a file."""
+
+    did: str
+    rse: str
+    wan_pfn: str
+    lan_pfn: str | None
+
+
+class JobView(View):
+    """A job."""
+
+    job_id: int
+    jobsub_id: str
+    state: JobState
+    state_message: str
+    workflow_id: int | None
+    stage_id: int | None
+    site: str | None
+    entry: str
+    hostname: str
+    submitted_at: datetime
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    finished_at: datetime | None
+    jobscript_exit: int | None
+    real_seconds: float | None
+    cpu_seconds: float | None
+    max_rss_bytes: int | None
+    inputs: int = 0
+    outputs: int = 0
+
+
+class EventView(View):
+    """One thing that happened."""
+
+    event_id: int
+    event_type: EventType
+    time: datetime
+    actor: str
+    workflow_id: int | None
+    stage_id: int | None
+    did: str | None
+    jobsub_id: str | None
+    site: str | None
+    entry: str | None
+    rse: str | None
+    seconds: float | None
+    details: dict[str, Any] | None
+
+
+class DatasetView(View):
+    """A dataset that holds outputs of a workflow."""
+
+    did: str
+    kind: str
+    stage_id: int
+    pattern_id: int
+    rse: str | None
+    files: int
+    closed_at: datetime | None
+
+
+class CampaignView(View):
+    """A campaign with its workflows by state."""
+
+    campaign_id: int
+    name: str
+    description: str
+    user: str
+    created_at: datetime
+    workflows: dict[WorkflowState, int] = {}
+
+
+class JobLogView(View):
+    """A log of a job."""
+
+    jobsub_id: str
+    kind: str
+    saved_at: datetime
+    size_bytes: int
+    text: str
+
+
+class QueryPreview(View):
+    """What a query would find now."""
+
+    count: int
+    total_size_bytes: int | None = None
+    sample: list[str] = []
+
+
+class Identity(View):
+    """Who the caller is taken for."""
+
+    user: str
+    groups: list[str] = []
+    is_admin: bool = False
+    instance: str = ""
+
+
+class ServerTime(View):
+    """The server's clock and version."""
+
+    time: datetime
+    version: str
+    instance: str
+
+
+class Moved(View):
+    """How many things an act changed."""
+
+    moved: int
+
+
+class Page[Item](View):
+    """A part of a list; ask again with `after` for the next."""
+
+    items: list[Item]
+    next_after: int | None = None
+    """None at the end."""
+
+
+class Problem(View):
+    """An error, as RFC 9457 shapes it, with the code that the client turns back into a class."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: Annotated[list[dict[str, Any]], Field(default_factory=list)]
