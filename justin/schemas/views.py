@@ -1,11 +1,13 @@
 """What the API shows of workflows, stages, files, jobs and events."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from justin.states import EventType, FileState, JobState, WorkflowState
+
+Item = TypeVar("Item")
 
 
 class View(BaseModel):
@@ -204,7 +206,7 @@ class Moved(View):
     moved: int
 
 
-class Page[Item](View):
+class Page(View, Generic[Item]):
     """A part of a list; ask again with `after` for the next."""
 
     items: list[Item]
