@@ -154,3 +154,15 @@ class StageRepository(SQLModel, table=True):
     """Where jobs see it; empty until it is published."""
     published_at: datetime | None = moment(default=None)
     message: str = ""
+
+
+class SubmissionKey(SQLModel, table=True):
+    """The key that a client sent with a new workflow, so that its repetition finds that workflow again."""
+
+    __tablename__ = "submission_keys"
+
+    user_id: int = Field(foreign_key="users.user_id", primary_key=True)
+    key: str = Field(primary_key=True)
+    request_sha256: str
+    workflow_id: int = Field(foreign_key="workflows.workflow_id", index=True)
+    created_at: datetime = now()
