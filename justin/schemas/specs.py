@@ -40,7 +40,9 @@ class OutputSpec(Message):
     @classmethod
     def _destination_is_known_form(cls, value: str) -> str:
         if value and not value.startswith("https://") and not _DATASET_PREFIX.fullmatch(value):
-            raise ValueError("a destination is a dataset name of letters, digits, '_', '.', '-', or an https:// address")
+            raise ValueError(
+                "a destination is a dataset name of letters, digits, '_', '.', '-', or an https:// address"
+            )
         return value
 
     @property
@@ -202,7 +204,9 @@ def check_chain(stages: list[StageSpec]) -> None:
         if passes_on and number == len(stages):
             raise ValueError(f"stage {number} has outputs for the next stage, and there is none")
         if not passes_on and number < len(stages):
-            raise ValueError(f"stage {number} has no output for the next stage, so stage {number + 1} would wait for ever")
+            raise ValueError(
+                f"stage {number} has no output for the next stage, so stage {number + 1} would wait for ever"
+            )
 
 
 def end_of_day(day: str) -> datetime:

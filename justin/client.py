@@ -1,0 +1,310 @@
+"""The Python API: one method for each thing the server can do."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from justin import config, waiting
+from justin.errors import BadReply
+from justin.schemas.specs import CampaignSpec, FileSelection, StageAddition, StageSpec, StateChange, WorkflowSpec
+from justin.schemas.views import (
+    CampaignView,
+    DatasetView,
+    EventView,
+    FileView,
+    Identity,
+    JobLogView,
+    JobView,
+    Moved,
+    OutputView,
+    Page,
+    QueryPreview,
+    ReplicaView,
+    ServerTime,
+    StageView,
+    WorkflowView,
+)
+from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobState, WorkflowState
+from justin.transport import Patience, Repeat, Transport
+
+PAGE_ITEMS = 500
+
+Reply = TypeVar("Reply")
+
+
+class Client:
+    """A user's way to one justIN server.
+
+    Every method may raise the errors of `justin.errors`. Lists are iterators that fetch further pages as they are
+    read; `limit` bounds how many things they give. A client may be used by several threads.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        *,
+        instance: str = "",
+        patience: Patience | None = None,
+        carrier: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Find the server as `justin.config` says; nothing is sent yet. `carrier` replaces the network in tests."""
+        self.configuration = config.load(url, instance)
+        self._transport = Transport(self.configuration.url, patience=patience or Patience(), carrier=carrier)
+
+    def __enter__(self) -> Self:
+        """Give itself; closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    # Workflows
+
+    def create_workflow(
+        self, spec: WorkflowSpec, *, submit: bool = False, idempotency_key: str | None = None
+    ) -> WorkflowView:
+        """Make a workflow, as a draft or submitted at once.
+
+        However often the request is repeated under one key, it makes one workflow; by default each call has its own.
+        """
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        params = {"submit": "true"} if submit else None
+        return self._post("/workflows", spec, WorkflowView, params=params, headers=headers, repeat=Repeat.ALWAYS)
+
+    def workflow(self, workflow_id: int) -> WorkflowView:
+        """Get a workflow with its stages and their counts."""
+        return self._get(f"/workflows/{workflow_id}", WorkflowView)
+
+    def workflows(
+        self,
+        *,
+        state: WorkflowState | None = None,
+        user: str | None = None,
+        scope: str | None = None,
+        campaign_id: int | None = None,
+        limit: int | None = None,
+    ) -> Iterator[WorkflowView]:
+        """List workflows, newest first."""
+        params = {"state": state, "user": user, "scope": scope, "campaign_id": campaign_id}
+        return self._pages("/workflows", Page[WorkflowView], params, limit)
+
+    def submit_workflow(self, workflow_id: int, reason: str = "") -> WorkflowView:
+        """Submit a draft."""
+        return self._change(workflow_id, "submit", reason)
+
+    def pause_workflow(self, workflow_id: int, reason: str = "") -> WorkflowView:
+        """Start no more jobs and give no more files to running ones."""
+        return self._change(workflow_id, "pause", reason)
+
+    def restart_workflow(self, workflow_id: int, reason: str = "") -> WorkflowView:
+        """Let a paused workflow go on."""
+        return self._change(workflow_id, "restart", reason)
+
+    def finish_workflow(self, workflow_id: int, reason: str = "") -> WorkflowView:
+        """End a workflow although files are left; its datasets are closed."""
+        return self._change(workflow_id, "finish", reason)
+
+    def wait(
+        self,
+        workflow_id: int,
+        *,
+        until: Collection[WorkflowState] = TERMINAL_WORKFLOW_STATES,
+        timeout_seconds: float | None = None,
+        poll_seconds: float = 2.0,
+        outage_seconds: float = 600.0,
+        on_progress: Callable[[WorkflowView], None] | None = None,
+    ) -> WorkflowView:
+        """Wait for a workflow to come to a state, or to one it cannot leave any more.
+
+        `on_progress` gets the workflow each time something about it has changed. A server that does not answer is
+        waited for up to `outage_seconds`. Raises WaitedTooLong at the time limit.
+        """
+        limits = waiting.Limits(timeout_seconds, poll_seconds, outage_seconds)
+        return waiting.until(lambda: self.workflow(workflow_id), until, limits, on_progress)
+
+    # Stages
+
+    def add_stage(self, workflow_id: int, stage: StageSpec) -> StageView:
+        """Add a stage at the end of a draft."""
+        return self._post(f"/workflows/{workflow_id}/stages", StageAddition(stage=stage), StageView)
+
+    def stages(self, workflow_id: int) -> list[StageView]:
+        """List the stages of a workflow in their order."""
+        return self._get(f"/workflows/{workflow_id}/stages", list[StageView])
+
+    def stage(self, workflow_id: int, stage_id: int) -> StageView:
+        """Get one stage by its number in the workflow."""
+        return self._get(f"/workflows/{workflow_id}/stages/{stage_id}", StageView)
+
+    def jobscript(self, workflow_id: int, stage_id: int) -> str:
+        """Get the text of a stage's jobscript."""
+        return self._transport.request("GET", f"/workflows/{workflow_id}/stages/{stage_id}/jobscript").text
+
+    def outputs(self, workflow_id: int, stage_id: int) -> list[OutputView]:
+        """List a stage's kinds of outputs and what has come of them."""
+        return self._get(f"/workflows/{workflow_id}/stages/{stage_id}/outputs", list[OutputView])
+
+    # Files
+
+    def datasets(self, workflow_id: int) -> list[DatasetView]:
+        """List the datasets that hold a workflow's outputs."""
+        return self._get(f"/workflows/{workflow_id}/datasets", list[DatasetView])
+
+    def files(
+        self,
+        workflow_id: int,
+        *,
+        stage_id: int | None = None,
+        state: FileState | None = None,
+        did: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FileView]:
+        """List the files of a workflow: inputs of its stages and final outputs."""
+        params = {"stage_id": stage_id, "state": state, "did": did}
+        return self._pages(f"/workflows/{workflow_id}/files", Page[FileView], params, limit)
+
+    def replicas(
+        self, workflow_id: int, *, stage_id: int | None = None, did: str | None = None, limit: int | None = None
+    ) -> Iterator[ReplicaView]:
+        """List the copies of a workflow's files."""
+        params = {"stage_id": stage_id, "did": did}
+        return self._pages(f"/workflows/{workflow_id}/replicas", Page[ReplicaView], params, limit)
+
+    def fail_files(self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = ()) -> int:
+        """Give up waiting files, all or some by DID; returns how many."""
+        return self._select(workflow_id, "fail", stage_id, dids)
+
+    def retry_files(self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = ()) -> int:
+        """Try failed and not found files again, all or some by DID; returns how many."""
+        return self._select(workflow_id, "retry", stage_id, dids)
+
+    def preview(self, mql: str) -> QueryPreview:
+        """Ask what a query would find now."""
+        return self._read(
+            self._transport.request("POST", "/queries/preview", content=TypeAdapter(dict).dump_json({"mql": mql})),
+            QueryPreview,
+        )
+
+    # Jobs and events
+
+    def jobs(
+        self,
+        *,
+        workflow_id: int | None = None,
+        stage_id: int | None = None,
+        state: JobState | None = None,
+        site: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[JobView]:
+        """List jobs, newest first."""
+        params = {"workflow_id": workflow_id, "stage_id": stage_id, "state": state, "site": site}
+        return self._pages("/jobs", Page[JobView], params, limit)
+
+    def job(self, jobsub_id: str) -> JobView:
+        """Get one job by its id, `CLUSTER.PROC@SCHEDD`."""
+        return self._get(f"/jobs/{quote(jobsub_id, safe='')}", JobView)
+
+    def job_logs(self, jobsub_id: str) -> list[JobLogView]:
+        """Get the logs that were saved of a job."""
+        return self._get(f"/jobs/{quote(jobsub_id, safe='')}/logs", list[JobLogView])
+
+    def events(
+        self,
+        *,
+        workflow_id: int | None = None,
+        stage_id: int | None = None,
+        jobsub_id: str | None = None,
+        did: str | None = None,
+        event_type: EventType | None = None,
+        limit: int | None = None,
+    ) -> Iterator[EventView]:
+        """List what happened, newest first."""
+        params = {
+            "workflow_id": workflow_id,
+            "stage_id": stage_id,
+            "job": jobsub_id,
+            "did": did,
+            "event_type": event_type,
+        }
+        return self._pages("/events", Page[EventView], params, limit)
+
+    # Campaigns and the server itself
+
+    def create_campaign(self, spec: CampaignSpec) -> CampaignView:
+        """Make a campaign, to group workflows."""
+        return self._post("/campaigns", spec, CampaignView)
+
+    def campaign(self, campaign_id: int) -> CampaignView:
+        """Get a campaign with its workflows by state."""
+        return self._get(f"/campaigns/{campaign_id}", CampaignView)
+
+    def campaigns(self, *, limit: int | None = None) -> Iterator[CampaignView]:
+        """List campaigns, newest first."""
+        return self._pages("/campaigns", Page[CampaignView], {}, limit)
+
+    def whoami(self) -> Identity:
+        """Ask whom the server takes the caller for."""
+        return self._get("/whoami", Identity)
+
+    def time(self) -> ServerTime:
+        """Ask for the server's clock and version."""
+        return self._get("/time", ServerTime)
+
+    # How it is sent
+
+    def _change(self, workflow_id: int, act: str, reason: str) -> WorkflowView:
+        return self._post(f"/workflows/{workflow_id}/{act}", StateChange(reason=reason), WorkflowView)
+
+    def _select(self, workflow_id: int, act: str, stage_id: int | None, dids: Sequence[str]) -> int:
+        selection = FileSelection(stage_id=stage_id, dids=list(dids))
+        # Failing or retrying the same files twice changes nothing more, but the second answer would count none.
+        return self._post(f"/workflows/{workflow_id}/files/{act}", selection, Moved).moved
+
+    def _get(self, path: str, shape: type[Reply], params: Mapping[str, Any] | None = None) -> Reply:
+        return self._read(self._transport.request("GET", path, params=params), shape)
+
+    def _post(
+        self,
+        path: str,
+        message: BaseModel,
+        shape: type[Reply],
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: Repeat = Repeat.IF_NOT_DONE,
+    ) -> Reply:
+        content = message.model_dump_json(exclude_unset=True).encode()
+        response = self._transport.request("POST", path, params=params, content=content, headers=headers, repeat=repeat)
+        return self._read(response, shape)
+
+    def _read(self, response: httpx.Response, shape: type[Reply]) -> Reply:
+        try:
+            return TypeAdapter(shape).validate_json(response.content)
+        except ValidationError as error:
+            raise BadReply(
+                f"{response.request.url} gave an answer that this version of the client cannot read: {error}"
+            ) from error
+
+    def _pages(
+        self, path: str, shape: type[Page[Reply]], filters: Mapping[str, Any], limit: int | None
+    ) -> Iterator[Reply]:
+        """Yield the items of page after page, until `limit`."""
+        after: int | None = None
+        left = limit
+        while left is None or left > 0:
+            size = PAGE_ITEMS if left is None else min(left, PAGE_ITEMS)
+            page = self._get(path, shape, {**filters, "limit": size, "after": after})
+            yield from page.items
+            left = None if left is None else left - len(page.items)
+            after = page.next_after
+            if after is None:
+                return
