@@ -20,21 +20,21 @@ def _values(of: type[StrEnum]) -> list[str]:
     return [word.value for word in of]
 
 
-def big_key() -> Any:  # noqa: ANN401  what Field returns stands for the column's value
+def big_key() -> Any:
     """Make a 64-bit key that PostgreSQL counts up."""
     return Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=[Identity(always=False)])
 
 
-def moment(**options: Any) -> Any:  # noqa: ANN401  as above
+def moment(**options: Any) -> Any:
     """Make a column of a UTC time."""
     return Field(sa_type=DateTime(timezone=True), **options)
 
 
-def now() -> Any:  # noqa: ANN401  as above
+def now() -> Any:
     """Make a column that PostgreSQL fills with the time of the insert."""
     return moment(default=None, nullable=False, sa_column_kwargs={"server_default": NOW})
 
 
-def document(default: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  as above
+def document(default: Mapping[str, Any] | None = None) -> Any:
     """Make a JSON column."""
     return Field(default=default, sa_type=JSONB(none_as_null=True), nullable=default is None)

@@ -1,9 +1,8 @@
-"""Input and output files, where they lie, and the index that finds the nearest waiting one."""
+"""Input and output files, where they lie, and what a claim walks to find the nearest waiting one."""
 
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, Integer, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from justin.states import FileState
@@ -11,19 +10,22 @@ from models.columns import big_key, moment, now, words
 
 RANDOM = text("(random() * 2147483647)::int")
 
+_IS_INPUT = text("stage_id IS NOT NULL AND state <> 'dropped'")
+_IS_OUTPUT = text("creator_job_id IS NOT NULL AND state <> 'dropped'")
+
 
 class File(SQLModel, table=True):
     """A file that a stage takes, a job made, or both.
 
-    `placement_id` names the set of storages that hold it; together with `spread`, a random number, it lets
-    many jobs claim different files at once without meeting at the head of one index.
+    `spread` is a random number that orders waiting files, so that many jobs claim different files at once without
+    meeting at the head of one index. It changes whenever the file's rows in `waiting_replicas` are made anew.
     """
 
     __tablename__ = "files"
     __table_args__ = (
-        Index("files_input", "stage_id", "did", unique=True, postgresql_where=text("stage_id IS NOT NULL AND state <> 'dropped'")),
-        Index("files_output", "workflow_id", "did", unique=True, postgresql_where=text("creator_job_id IS NOT NULL AND state <> 'dropped'")),
-        Index("files_waiting", "stage_id", "placement_id", "spread", postgresql_where=text("state = 'unallocated'")),
+        Index("files_input", "stage_id", "did", unique=True, postgresql_where=_IS_INPUT),
+        Index("files_output", "workflow_id", "did", unique=True, postgresql_where=_IS_OUTPUT),
+        Index("files_waiting", "stage_id", "file_id", postgresql_where=text("state = 'unallocated'")),
         Index("files_held", "stage_id", "job_id", postgresql_where=text("state IN ('allocated', 'outputting')")),
         Index("files_finding", "stage_id", "file_id", postgresql_where=text("state = 'finding'")),
         Index("files_made", "creator_job_id", postgresql_where=text("creator_job_id IS NOT NULL")),
@@ -35,13 +37,13 @@ class File(SQLModel, table=True):
     stage_id: int | None = None
     """The stage that takes it as an input; null for what no stage takes."""
     did: str
-    state: FileState = Field(sa_type=words(FileState))  # type: ignore[call-overload]
-    placement_id: int | None = None
+    state: FileState = Field(sa_type=words(FileState))
     spread: int = Field(default=None, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": RANDOM})
     allocations: int = 0
     job_id: int | None = Field(default=None, sa_type=BigInteger)
     """The job that holds it, or held it last."""
     failed_site_id: int | None = None
+    """Where it was when it last came back unprocessed."""
     failed_host: str | None = None
     creator_job_id: int | None = Field(default=None, sa_type=BigInteger)
     output_id: int | None = None
@@ -63,30 +65,26 @@ class Replica(SQLModel, table=True):
     """For copies brought online from tape; null when always there."""
 
 
-class Placement(SQLModel, table=True):
-    """A set of storages that hold the same files; a stage's inputs have few different ones."""
+class WaitingReplica(SQLModel, table=True):
+    """A copy of an unallocated file, listed under its stage and storage in the order in which claims find it.
 
-    __tablename__ = "placements"
+    Rows come and go with the state `unallocated`, in the statement that moves the file, under the lock of its row
+    in `files`. A row counts only together with that row: same spread, and unallocated.
+    """
 
-    placement_id: int | None = Field(default=None, primary_key=True)
-    storage_ids: list[int] = Field(sa_type=ARRAY(Integer), unique=True)  # type: ignore[call-overload]
-    """In ascending order."""
-
-
-class StagePlacement(SQLModel, table=True):
-    """A placement that some file of a stage has or had, listed under each of its storages."""
-
-    __tablename__ = "stage_placements"
+    __tablename__ = "waiting_replicas"
 
     stage_id: int = Field(primary_key=True)
     storage_id: int = Field(primary_key=True)
-    placement_id: int = Field(primary_key=True)
+    spread: int = Field(primary_key=True)
+    file_id: int = Field(primary_key=True, sa_type=BigInteger)
 
 
 class Dataset(SQLModel, table=True):
     """A dataset that the system keeps in Rucio and MetaCat for a workflow's outputs."""
 
     __tablename__ = "datasets"
+    __table_args__ = (Index("datasets_did", "scope", "name", unique=True),)
 
     dataset_id: int | None = Field(default=None, primary_key=True)
     scope: str
@@ -101,5 +99,3 @@ class Dataset(SQLModel, table=True):
     files: int = 0
     created_at: datetime = now()
     closed_at: datetime | None = moment(default=None)
-
-    __table_args__ = (Index("datasets_did", "scope", "name", unique=True),)

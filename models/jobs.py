@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 from justin.states import JobState
 from models.columns import big_key, document, moment, now, words
 
+_ALIVE = text("state IN ('submitted', 'started', 'processing', 'outputting')")
+
 
 class Job(SQLModel, table=True):
     """One run of the wrapper in one slot.
@@ -21,20 +23,24 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         Index("jobs_stage", "stage_id", "state"),
         Index("jobs_workflow", "workflow_id", "job_id"),
-        Index("jobs_alive", "state", "heartbeat_at", postgresql_where=text("state IN ('submitted', 'started', 'processing', 'outputting')")),
+        # Without heartbeat_at, so that a heartbeat touches no index.
+        Index("jobs_alive", "state", "job_id", postgresql_where=_ALIVE),
+        Index("jobs_queued", "hint_stage_id", postgresql_where=text("state = 'submitted'")),
     )
 
     job_id: int | None = big_key()
     jobsub_id: str = Field(unique=True)
     """As the pool names it, `CLUSTER.PROC@SCHEDD`."""
-    state: JobState = Field(default=JobState.SUBMITTED, sa_type=words(JobState))  # type: ignore[call-overload]
+    state: JobState = Field(default=JobState.SUBMITTED, sa_type=words(JobState))
     state_message: str = ""
     secret: str
     """64 hex digits: opens every call of the wrapper."""
     jobscript_secret: str
     """64 hex digits: opens get_file and get_allocated_files only."""
     quota_id: int | None = None
-    """Whose accounting group the job was submitted in."""
+    """Whose accounting group the job was submitted in; null for one that may serve any."""
+    charged_quota_id: int | None = None
+    """Whose running jobs it counts among, from its start to its end."""
     hint_stage_id: int | None = None
     workflow_id: int | None = None
     stage_id: int | None = None
@@ -65,6 +71,27 @@ class Job(SQLModel, table=True):
     real_seconds: float | None = None
     cpu_seconds: float | None = None
     max_rss_bytes: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class StageLoad(SQLModel, table=True):
+    """How many jobs a stage has now; kept by the statements that move jobs, so that limits hold exactly."""
+
+    __tablename__ = "stage_loads"
+
+    stage_id: int = Field(primary_key=True)
+    running_jobs: int = 0
+    """Started and not ended."""
+    unasked_jobs: int = 0
+    """Those of them that have not asked for a file yet."""
+
+
+class QuotaLoad(SQLModel, table=True):
+    """How many jobs a quota has now; kept like `StageLoad`."""
+
+    __tablename__ = "quota_loads"
+
+    quota_id: int = Field(primary_key=True)
+    running_jobs: int = 0
 
 
 class JobLog(SQLModel, table=True):

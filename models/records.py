@@ -21,7 +21,7 @@ class Event(SQLModel, table=True):
     )
 
     event_id: int | None = big_key()
-    event_type: EventType = Field(sa_type=words(EventType))  # type: ignore[call-overload]
+    event_type: EventType = Field(sa_type=words(EventType))
     time: datetime = now()
     actor: str = ""
     """The user, or the component, that did it."""
@@ -51,7 +51,7 @@ class Outbox(SQLModel, table=True):
     file_id: int = Field(unique=True, sa_type=BigInteger)
     job_id: int = Field(sa_type=BigInteger)
     workflow_id: int
-    state: OutboxState = Field(default=OutboxState.WAITING, sa_type=words(OutboxState))  # type: ignore[call-overload]
+    state: OutboxState = Field(default=OutboxState.WAITING, sa_type=words(OutboxState))
     storage_id: int
     """Where the bytes are."""
     pfn: str

@@ -40,7 +40,7 @@ class Workflow(SQLModel, table=True):
     scope: str = Field(foreign_key="scopes.name")
     mql: str
     """MQL, `rucio-dataset SCOPE:NAME` or `monte-carlo N`."""
-    state: WorkflowState = Field(default=WorkflowState.DRAFT, sa_type=words(WorkflowState))  # type: ignore[call-overload]
+    state: WorkflowState = Field(default=WorkflowState.DRAFT, sa_type=words(WorkflowState))
     state_message: str = ""
     """Why it is in that state, in a sentence for its owner."""
     priority: int = 50

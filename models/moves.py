@@ -1,0 +1,174 @@
+"""The one door for states: which moves are allowed, which event each writes, and the functions that make them.
+
+Locks are taken in the order jobs, files, stage loads, quota loads, and within each in the order of ids. A
+transaction that makes several moves keeps to that order too: then no two of them wait for each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+from typing import Any, Final, TypeVar
+
+from justin.states import (
+    TERMINAL_JOB_STATES,
+    TERMINAL_WORKFLOW_STATES,
+    EventType,
+    FileState,
+    JobState,
+    OutboxState,
+    WorkflowState,
+)
+from models.database import Session
+from models.statements import Statement, jsonb, load
+
+State = TypeVar("State", bound=StrEnum)
+Moves = Mapping[State, frozenset[State]]
+
+_ENDS: Final = TERMINAL_JOB_STATES - {JobState.NOTUSED, JobState.FINISHED}
+
+WORKFLOW_MOVES: Final[Moves[WorkflowState]] = {
+    WorkflowState.DRAFT: frozenset({WorkflowState.SUBMITTED, WorkflowState.CANCELLING}),
+    WorkflowState.SUBMITTED: frozenset({WorkflowState.RUNNING, WorkflowState.CANCELLING, WorkflowState.FAILED}),
+    WorkflowState.RUNNING: frozenset(
+        {WorkflowState.PAUSED, WorkflowState.FINISHING, WorkflowState.CANCELLING, WorkflowState.FAILED}
+    ),
+    WorkflowState.PAUSED: frozenset({WorkflowState.RUNNING, WorkflowState.CANCELLING}),
+    WorkflowState.FINISHING: frozenset({WorkflowState.FINISHED, WorkflowState.RUNNING}),
+    WorkflowState.CANCELLING: frozenset({WorkflowState.FINISHED}),
+    WorkflowState.FINISHED: frozenset(),
+    WorkflowState.FAILED: frozenset(),
+}
+
+FILE_MOVES: Final[Moves[FileState]] = {
+    FileState.FINDING: frozenset({FileState.UNALLOCATED, FileState.NOTFOUND, FileState.FAILED}),
+    FileState.UNALLOCATED: frozenset({FileState.ALLOCATED, FileState.FAILED}),
+    FileState.ALLOCATED: frozenset({FileState.OUTPUTTING, FileState.UNALLOCATED, FileState.FAILED}),
+    FileState.OUTPUTTING: frozenset({FileState.PROCESSED, FileState.UNALLOCATED, FileState.FAILED}),
+    FileState.PROCESSED: frozenset(),
+    FileState.NOTFOUND: frozenset({FileState.FINDING}),
+    FileState.FAILED: frozenset({FileState.FINDING}),
+    FileState.RECORDED: frozenset({FileState.UPLOADED, FileState.DROPPED}),
+    FileState.UPLOADED: frozenset({FileState.OUTPUT, FileState.UNALLOCATED, FileState.DROPPED}),
+    FileState.OUTPUT: frozenset(),
+    FileState.DROPPED: frozenset(),
+}
+
+JOB_MOVES: Final[Moves[JobState]] = {
+    JobState.SUBMITTED: frozenset(
+        {JobState.STARTED, JobState.NOTUSED, JobState.REMOVED, JobState.STALLED, JobState.ABORTED}
+    ),
+    JobState.STARTED: frozenset({JobState.PROCESSING, JobState.OUTPUTTING}) | _ENDS,
+    JobState.PROCESSING: frozenset({JobState.OUTPUTTING}) | _ENDS,
+    JobState.OUTPUTTING: frozenset({JobState.FINISHED}) | _ENDS,
+    **dict.fromkeys(TERMINAL_JOB_STATES, frozenset()),
+}
+
+OUTBOX_MOVES: Final[Moves[OutboxState]] = {
+    OutboxState.WAITING: frozenset({OutboxState.DONE, OutboxState.REFUSED}),
+    # When another output of the same job is refused: a job's outputs count together or not at all.
+    OutboxState.DONE: frozenset({OutboxState.REFUSED}),
+    OutboxState.REFUSED: frozenset(),
+}
+
+_HELD = (FileState.ALLOCATED, FileState.OUTPUTTING)
+_INPUTS = (FileState.FINDING, FileState.UNALLOCATED, *_HELD)
+
+FILE_EVENTS: Final[Mapping[tuple[FileState, FileState], EventType]] = {
+    (FileState.FINDING, FileState.UNALLOCATED): EventType.FILE_LOCATED,
+    (FileState.FINDING, FileState.NOTFOUND): EventType.FILE_NOTFOUND,
+    (FileState.UNALLOCATED, FileState.ALLOCATED): EventType.FILE_ALLOCATED,
+    (FileState.ALLOCATED, FileState.OUTPUTTING): EventType.FILE_OUTPUTTING,
+    (FileState.OUTPUTTING, FileState.PROCESSED): EventType.FILE_PROCESSED,
+    **dict.fromkeys(product(_HELD, [FileState.UNALLOCATED]), EventType.FILE_RELEASED),
+    **dict.fromkeys(product(_INPUTS, [FileState.FAILED]), EventType.FILE_FAILED),
+    **dict.fromkeys(product((FileState.NOTFOUND, FileState.FAILED), [FileState.FINDING]), EventType.FILE_RETRIED),
+    (FileState.RECORDED, FileState.UPLOADED): EventType.OUTPUT_UPLOADED,
+    (FileState.UPLOADED, FileState.OUTPUT): EventType.OUTPUT_REGISTERED,
+    (FileState.UPLOADED, FileState.UNALLOCATED): EventType.OUTPUT_PASSED_ON,
+    **dict.fromkeys(product((FileState.RECORDED, FileState.UPLOADED), [FileState.DROPPED]), EventType.OUTPUT_DROPPED),
+}
+
+JOB_EVENTS: Final[Mapping[tuple[JobState, JobState], EventType]] = {
+    (source, target): EventType(f"job_{target}") for source, targets in JOB_MOVES.items() for target in targets
+}
+
+_WORKFLOW_WORDS: Final[Mapping[WorkflowState, EventType]] = {
+    WorkflowState.SUBMITTED: EventType.WORKFLOW_SUBMITTED,
+    WorkflowState.RUNNING: EventType.WORKFLOW_RESTARTED,
+    WorkflowState.PAUSED: EventType.WORKFLOW_PAUSED,
+    WorkflowState.CANCELLING: EventType.WORKFLOW_CANCELLED,
+    WorkflowState.FINISHING: EventType.WORKFLOW_FINISHING,
+    WorkflowState.FINISHED: EventType.WORKFLOW_FINISHED,
+    WorkflowState.FAILED: EventType.WORKFLOW_FAILED,
+}
+WORKFLOW_EVENTS: Final[Mapping[tuple[WorkflowState, WorkflowState], EventType]] = {
+    (source, target): _WORKFLOW_WORDS[target] for source, targets in WORKFLOW_MOVES.items() for target in targets
+} | {(WorkflowState.SUBMITTED, WorkflowState.RUNNING): EventType.WORKFLOW_STARTED}
+
+_MOVE_FILES = load("move_files")
+_MOVE_JOBS = load("move_jobs")
+_MOVE_WORKFLOWS = load("move_workflows")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Who moves something, and why; what the event will tell."""
+
+    actor: str
+    message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters that every statement which writes events takes."""
+        details = {**self.details, "message": self.message} if self.message else self.details
+        return {"actor": self.actor, "details": jsonb(details or None), "seconds": self.seconds}
+
+
+def move_files(session: Session, ids: Sequence[int], to: FileState, because: Reason) -> list[int]:
+    """Move the files that may become `to`, log each move, and return those that moved."""
+    return _move(session, _MOVE_FILES, ids, to, because, FILE_EVENTS)
+
+
+def move_jobs(session: Session, ids: Sequence[int], to: JobState, because: Reason) -> list[int]:
+    """Move the jobs that may become `to`, log each move, and return those that moved.
+
+    A job that ends leaves the counts of its stage and quota. Its files are not touched: see `endings`.
+    """
+    parameters = {"message": because.message, "ends": to in TERMINAL_JOB_STATES}
+    return _move(session, _MOVE_JOBS, ids, to, because, JOB_EVENTS, **parameters)
+
+
+def move_workflows(session: Session, ids: Sequence[int], to: WorkflowState, because: Reason) -> list[int]:
+    """Move the workflows that may become `to`, log each move, and return those that moved."""
+    parameters = {"message": because.message, "ends": to in TERMINAL_WORKFLOW_STATES}
+    return _move(session, _MOVE_WORKFLOWS, ids, to, because, WORKFLOW_EVENTS, **parameters)
+
+
+def sources(moves: Moves[State], to: State) -> list[State]:
+    """Return the states from which `to` can be reached in one move."""
+    return [state for state, targets in moves.items() if to in targets]
+
+
+def _move(
+    session: Session,
+    statement: Statement,
+    ids: Sequence[int],
+    to: State,
+    because: Reason,
+    events: Mapping[tuple[State, State], EventType],
+    **parameters: object,
+) -> list[int]:
+    allowed = {source: event for (source, target), event in events.items() if target == to}
+    if not allowed or not ids:
+        return []
+    return statement.ids(
+        session,
+        ids=list(ids),
+        target=to.value,
+        sources=[source.value for source in allowed],
+        event_types=[event.value for event in allowed.values()],
+        **because.parameters(),
+        **parameters,
+    )

@@ -1,0 +1,1 @@
+"""What pages, commands and agents read; always bounded."""
