@@ -1,0 +1,99 @@
+"""Our own servers as components beside a local grid: allocator, API, Prefect server and the worker of the agents."""
+
+import functools
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from localgrid import grid as grids
+from localgrid.components import is_running
+from localgrid.grid import Grid
+from localgrid.ports import LOOPBACK, free_port, is_free
+from localgrid.processes import Component
+from localgrid.readiness import answers
+from scripts import world
+
+ROOT = Path(__file__).resolve().parents[1]
+PORTS_FILE = "servers.json"
+ALLOCATOR, API, PREFECT, WORKER = "allocator", "api", "prefect", "worker"
+PREFECT_READY_SECONDS = 180
+WORKER_STOP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where our servers are to listen, and with which settings they run."""
+
+    grid: Grid
+    ports: Mapping[str, int]
+    agent_interval_seconds: float = 3.0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further JUSTIN_* variables."""
+
+    @property
+    def api_url(self) -> str:
+        """Where users talk to the system."""
+        return f"http://{LOOPBACK}:{self.ports[API]}"
+
+    @property
+    def allocator_url(self) -> str:
+        """Where jobs talk to the system."""
+        return f"http://{LOOPBACK}:{self.ports[ALLOCATOR]}/api/allocator/"
+
+    @property
+    def prefect_url(self) -> str:
+        """Where operators look at the agents."""
+        return f"http://{LOOPBACK}:{self.ports[PREFECT]}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings of every one of them."""
+        return {
+            **grids.environment(self.grid),
+            "JUSTIN_ALLOCATOR__URL": self.allocator_url,
+            "JUSTIN_API__URL": self.api_url,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            **self.settings,
+        }
+
+    def services(self) -> list[Component]:
+        """Return the two that answer requests; the first of them also brings the database up to date."""
+        allocator = self._service(ALLOCATOR, "services.allocator", needs=self._database())
+        api = self._service(API, "services.api", needs=(ALLOCATOR, "rucio", "metacat"))
+        return [_prepared(allocator, self.grid), api]
+
+    def _database(self) -> tuple[str, ...]:
+        return ("postgres",) if self.grid.starts_postgres else ()
+
+    def _service(self, name: str, module: str, needs: tuple[str, ...]) -> Component:
+        url = f"http://{LOOPBACK}:{self.ports[name]}"
+        return Component(
+            name=name,
+            command=(sys.executable, "-m", module, "--port", str(self.ports[name])),
+            environment=self.environment(),
+            directory=ROOT,
+            needs=needs,
+            address=url,
+            ready=answers(f"{url}/health"),
+        )
+
+
+def plan(grid: Grid, *, agent_interval_seconds: float = 3.0, settings: Mapping[str, str] | None = None) -> Servers:
+    """Choose the ports of our servers, or keep those chosen before, and write them down beside the grid."""
+    file = grid.directory / PORTS_FILE
+    before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    ports = {name: _port(grid.directory, name, before.get(name)) for name in (ALLOCATOR, API, PREFECT)}
+    file.write_text(json.dumps(ports))
+    return Servers(grid, ports, agent_interval_seconds, settings or {})
+
+
+def _port(directory: Path, name: str, before: int | None) -> int:
+    if before and (is_running(directory, name) or is_free(before)):
+        return before
+    return free_port()
+
+
+def _prepared(component: Component, grid: Grid) -> Component:
+    return replace(component, prepare=functools.partial(world.settle, grid))

@@ -1,0 +1,1 @@
+"""Marks this folder as the package `tests`, before any that an installed distribution left lying about."""
