@@ -1,6 +1,7 @@
 """What a user writes to make a workflow; `justin submit workflow.yaml` is one WorkflowSpec."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Self
@@ -199,11 +200,15 @@ class StateChange(Message):
 
 def check_chain(stages: list[StageSpec]) -> None:
     """Raise ValueError unless each stage but the first gets inputs from the one before it, and the last gives none."""
-    for number, stage in enumerate(stages, start=1):
-        passes_on = any(output.for_next_stage for output in stage.outputs)
-        if passes_on and number == len(stages):
+    check_links([any(output.for_next_stage for output in stage.outputs) for stage in stages])
+
+
+def check_links(passes_on: Sequence[bool]) -> None:
+    """Do as `check_chain`, knowing of each stage only whether it has outputs for the next."""
+    for number, passes in enumerate(passes_on, start=1):
+        if passes and number == len(passes_on):
             raise ValueError(f"stage {number} has outputs for the next stage, and there is none")
-        if not passes_on and number < len(stages):
+        if not passes and number < len(passes_on):
             raise ValueError(
                 f"stage {number} has no output for the next stage, so stage {number + 1} would wait for ever"
             )

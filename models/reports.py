@@ -1,0 +1,106 @@
+"""What jobs tell about themselves, and what is to be known when they do."""
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from justin.schemas.jobs import RecordResults
+from justin.states import FileState, WorkflowState
+from models.database import Session
+from models.statements import load
+
+_HEARTBEAT = load("heartbeat")
+_SAVE_LOG = load("save_log")
+_GIVEN_FILES = load("given_files")
+_STORE_REPORT = load("store_report")
+_REPORTING_JOB = load("reporting_job")
+_STAGE_PATTERNS = load("stage_patterns")
+
+JOBSCRIPT_LOG = "jobscript"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """An input that a job was given."""
+
+    file_id: int
+    did: str
+    state: FileState
+    pfns: tuple[str, ...]
+    """Every address at every storage, from near and from far."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePattern:
+    """A kind of output of a stage."""
+
+    output_id: int
+    pattern_id: int
+    pattern: str
+    destination: str
+    for_next_stage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingJob:
+    """The surroundings of a job that reports its results."""
+
+    jobsub_id: str
+    site: str
+    site_id: int
+    workflow_id: int
+    stage_id: int
+    stage_number: int
+    scope: str
+    user: str
+    hostname: str
+    cpuinfo: str
+    os_release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How an output was made: the job, and what its jobscript took."""
+
+    job: ReportingJob
+    jobscript_start: datetime
+    jobscript_finish: datetime
+    real_seconds: float
+    cpu_seconds: float
+    max_rss_bytes: int
+
+
+def heartbeat(session: Session, job_id: int) -> WorkflowState | None:
+    """Note that the job lives; return its workflow's state, None for a job without work."""
+    (state,) = _HEARTBEAT.one(session, job_id=job_id)
+    return WorkflowState(state) if state else None
+
+
+def save_log(session: Session, job_id: int, kind: str, text: str) -> None:
+    """Keep a log, over an earlier state of it; an empty one leaves what is there."""
+    if not text:
+        return
+    raw = text.encode(errors="replace")
+    _SAVE_LOG.run(session, job_id=job_id, kind=kind, content=zlib.compress(raw), size_bytes=len(raw))
+
+
+def given_files(session: Session, job_id: int, stage_id: int) -> list[GivenFile]:
+    """List the inputs that the job holds."""
+    rows = _GIVEN_FILES.run(session, job_id=job_id, stage_id=stage_id)
+    return [GivenFile(file_id, did, FileState(state), tuple(pfns)) for file_id, did, state, pfns in rows]
+
+
+def store_report(session: Session, job_id: int, report: RecordResults) -> None:
+    """Keep what the jobscript took and how it ended; the log apart."""
+    fields = {"jobscript_exit", "jobscript_start", "jobscript_finish", "real_seconds", "cpu_seconds", "max_rss_bytes"}
+    _STORE_REPORT.run(session, job_id=job_id, **report.model_dump(include=fields))
+
+
+def reporting_job(session: Session, job_id: int) -> ReportingJob:
+    """Return the surroundings of a job that has work."""
+    return ReportingJob(*_REPORTING_JOB.one(session, job_id=job_id))
+
+
+def stage_patterns(session: Session, stage_id: int) -> list[StagePattern]:
+    """List the stage's kinds of output."""
+    return [StagePattern(*row) for row in _STAGE_PATTERNS.run(session, stage_id=stage_id)]

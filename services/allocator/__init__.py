@@ -1,0 +1,1 @@
+"""The service that jobs talk to; docs/developer/protocol.md is its contract."""

@@ -1,0 +1,1 @@
+"""The service that users talk to: the Python API, the command line and the dashboard."""

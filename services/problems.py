@@ -1,0 +1,76 @@
+"""Errors as problem+json (RFC 9457), with the codes that the client turns back into classes."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from engine.errors import ClockSkew, EngineError, InvalidInput, NotFound, Unavailable
+from justin.schemas.views import Problem
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+_HTTP_CODES = {404: NotFound.code, 405: "method_not_allowed"}
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    app.add_exception_handler(EngineError, _engine_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def response(
+    status: int, code: str, detail: str, errors: Sequence[dict[str, Any]] = (), extra: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """Make the reply that tells of a problem."""
+    title = code.replace("_", " ").capitalize()
+    problem = Problem(title=title, status=status, code=code, detail=detail, errors=list(errors))
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == Unavailable.status else None
+    content = problem.model_dump() | dict(extra or {})
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def fields(errors: Sequence[ErrorDetails | dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn pydantic's errors into fields and sentences; what was sent is not repeated, for it may be a secret."""
+    return [
+        {"field": ".".join(str(part) for part in error["loc"]), "message": _sentence(error["msg"])} for error in errors
+    ]
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _engine_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EngineError)  # noqa: S101  this handler is installed for nothing else
+    extra = {"server_time": int(time.time())} if isinstance(error, ClockSkew) else None
+    return response(error.status, error.code, error.detail, extra=extra)
+
+
+def _validation_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  as above
+    found = fields(error.errors())
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in found)
+    return response(InvalidInput.status, InvalidInput.code, detail, found)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  as above
+    code = _HTTP_CODES.get(error.status_code, "refused")
+    reply = response(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
+    reply.headers.update(error.headers or {})
+    return reply
+
+
+def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, getattr(request.scope.get("route"), "path", "?"), exc_info=error)
+    return response(500, EngineError.code, "The server made an error; it has been logged.")
