@@ -1,0 +1,36 @@
+"""The command line: `justin SUBCOMMAND [OPTIONS]`."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+import typer
+
+# Importing these registers their subcommands, in the order of the help text.
+from justin.cli import workflows  # isort: skip
+from justin.cli import campaigns, stages  # isort: skip
+from justin.cli import progress  # isort: skip
+from justin.cli import files, jobs, server  # isort: skip
+from justin.cli.command import app
+from justin.cli.exits import ExitCode
+
+__all__ = ["app", "campaigns", "files", "jobs", "main", "progress", "server", "stages", "workflows"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line, this process's own by default; ends with SystemExit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    app(args=_with_options_of_environment(given), prog_name="justin")
+
+
+def _with_options_of_environment(arguments: list[str]) -> list[str]:
+    """Insert `$JUSTIN_OPTIONS` after the subcommand."""
+    try:
+        usual = shlex.split(os.environ.get("JUSTIN_OPTIONS", ""))
+    except ValueError as error:
+        typer.echo(f"justin: JUSTIN_OPTIONS cannot be read: {error}", err=True)
+        raise SystemExit(ExitCode.USAGE) from None
+    if not usual or not arguments or arguments[0].startswith("-"):
+        return arguments
+    return [arguments[0], *usual, *arguments[1:]]

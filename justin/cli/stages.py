@@ -1,0 +1,60 @@
+"""Subcommands about the stages of workflows."""
+
+from justin.cli.command import Session, command
+from justin.cli.options import RequiredStageId, StageId, WorkflowChoice
+from justin.cli.quantities import duration, size
+from justin.cli.screen import Column
+from justin.cli.stage_options import StageOptions
+from justin.cli.tallies import tally
+from justin.schemas.views import OutputView, StageView
+
+_COLUMNS: list[Column[StageView]] = [
+    Column("Stage", lambda each: str(each.stage_id), right=True),
+    Column("Processors", lambda each: str(each.processors), right=True),
+    Column("Memory", lambda each: size(each.rss_bytes), right=True),
+    Column("Wall time", lambda each: duration(each.wall_seconds), right=True),
+    Column("GPUs", lambda each: str(each.gpus), right=True),
+    Column("Max distance", lambda each: str(each.max_distance), right=True),
+    Column("Image", lambda each: each.image),
+    Column("Files", lambda each: tally(each.files)),
+    Column("Jobs", lambda each: tally(each.jobs)),
+]
+
+_OUTPUT_COLUMNS: list[Column[OutputView]] = [
+    Column("Pattern", lambda each: str(each.pattern_id), right=True),
+    Column("File names", lambda each: each.pattern),
+    Column("For next stage", lambda each: "yes" if each.for_next_stage else "no"),
+    Column("Files", lambda each: str(each.files), right=True),
+    Column("Size", lambda each: size(each.size_bytes), right=True),
+    Column("Kept for", lambda each: duration(each.lifetime_seconds), right=True),
+    Column("Dataset or address", lambda each: each.dataset),
+]
+
+
+@command("create-stage")
+def create_stage(session: Session, workflow: WorkflowChoice, stage: StageOptions) -> None:
+    """Add a stage at the end of a draft; print its number."""
+    made = session.client.add_stage(workflow.chosen(), stage.spec())
+    session.screen.say(str(made.stage_id), made)
+
+
+@command("show-stages")
+def show_stages(session: Session, workflow: WorkflowChoice, stage_id: StageId = None) -> None:
+    """List the stages of a workflow with the counts of their files and jobs."""
+    chosen = workflow.chosen()
+    client = session.client
+    session.screen.table(_COLUMNS, client.stages(chosen) if stage_id is None else [client.stage(chosen, stage_id)])
+
+
+@command("show-jobscript")
+def show_jobscript(session: Session, workflow: WorkflowChoice, stage_id: RequiredStageId = 1) -> None:
+    """Print the jobscript of a stage, byte for byte."""
+    chosen = workflow.chosen()
+    jobscript = session.client.jobscript(chosen, stage_id)
+    session.screen.text(jobscript, {"workflow_id": chosen, "stage_id": stage_id, "jobscript": jobscript})
+
+
+@command("show-stage-outputs")
+def show_stage_outputs(session: Session, workflow: WorkflowChoice, stage_id: RequiredStageId = 1) -> None:
+    """List the kinds of outputs of a stage, and what has come of them."""
+    session.screen.table(_OUTPUT_COLUMNS, session.client.outputs(workflow.chosen(), stage_id))

@@ -1,0 +1,129 @@
+"""Subcommands that make workflows and change their state."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from justin.cli.command import Session, command
+from justin.cli.options import Limit, Reason, WorkflowChoice, write_id
+from justin.cli.quantities import utc
+from justin.cli.screen import Column
+from justin.cli.stage_options import StageOptions
+from justin.cli.workflow_options import CampaignId, WorkflowOptions
+from justin.client import Client
+from justin.document import load_workflow
+from justin.schemas.specs import StageSpec
+from justin.schemas.views import WorkflowView
+from justin.states import WorkflowState
+
+QUERY_CHARACTERS = 60
+
+COLUMNS: list[Column[WorkflowView]] = [
+    Column("Workflow", lambda each: str(each.workflow_id), right=True),
+    Column("State", lambda each: each.state),
+    Column("User", lambda each: each.user),
+    Column("Scope", lambda each: each.scope),
+    Column("Created (UTC)", lambda each: utc(each.created_at)),
+    Column("Query", lambda each: shortened(each.mql)),
+    Column("Name", lambda each: each.name or shortened(each.description)),
+    Column("Message", lambda each: each.state_message),
+]
+
+
+def shortened(text: str) -> str:
+    """Put a text on one line, and only its beginning if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= QUERY_CHARACTERS else line[: QUERY_CHARACTERS - 1] + "…"
+
+
+@command("create-workflow")
+def create_workflow(session: Session, workflow: WorkflowOptions) -> None:
+    """Make a workflow as a draft, to which stages are added; print its id."""
+    _create(session, workflow, [], submit=False)
+
+
+@command("simple-workflow")
+def simple_workflow(session: Session, workflow: WorkflowOptions, stage: StageOptions) -> None:
+    """Make a workflow of one stage and submit it; print its id."""
+    _create(session, workflow, [stage.spec()], submit=True)
+
+
+def _create(session: Session, options: WorkflowOptions, stages: list[StageSpec], *, submit: bool) -> None:
+    made = session.client.create_workflow(options.spec(stages, datetime.now(UTC)), submit=submit)
+    session.screen.say(str(made.workflow_id), made)
+    write_id(options.workflow_id_file, made.workflow_id)
+
+
+@command("submit")
+def submit(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="WORKFLOW.YAML", help="The file that describes the workflow.")],
+    *,
+    draft: Annotated[bool, typer.Option("--draft", help="Make it, and do not submit it yet.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check the file; nothing is sent.")] = False,
+    workflow_id_file: Annotated[
+        Path | None, typer.Option("--workflow-id-file", metavar="FILE", help="Write the new workflow's id there too.")
+    ] = None,
+) -> None:
+    """Make a whole workflow from one file and submit it; print its id."""
+    spec = load_workflow(file)
+    if check:
+        session.screen.say(f"{file} is a valid workflow of {len(spec.stages)} stages.", spec)
+        return
+    made = session.client.create_workflow(spec, submit=not draft)
+    session.screen.say(str(made.workflow_id), made)
+    write_id(workflow_id_file, made.workflow_id)
+
+
+@command("submit-workflow")
+def submit_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
+    """Submit a draft: finding its files begins."""
+    _change(session, Client.submit_workflow, workflow, reason)
+
+
+@command("pause-workflow")
+def pause_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
+    """Start no more jobs and give no more files to running ones."""
+    _change(session, Client.pause_workflow, workflow, reason)
+
+
+@command("restart-workflow")
+def restart_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
+    """Let a paused workflow go on."""
+    _change(session, Client.restart_workflow, workflow, reason)
+
+
+@command("finish-workflow")
+def finish_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
+    """End a workflow although files are left; its datasets are closed."""
+    _change(session, Client.finish_workflow, workflow, reason)
+
+
+def _change(
+    session: Session, act: Callable[[Client, int, str], WorkflowView], workflow: WorkflowChoice, reason: str
+) -> None:
+    changed = act(session.client, workflow.chosen(), reason)
+    session.screen.say(f"Workflow {changed.workflow_id} is {changed.state}.", changed)
+
+
+@command("show-workflows")
+def show_workflows(
+    session: Session,
+    workflow: WorkflowChoice,
+    *,
+    state: Annotated[WorkflowState | None, typer.Option("--state", help="In this state only.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Of this user only.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help="In this scope only.")] = None,
+    campaign_id: CampaignId = None,
+    limit: Limit = 100,
+) -> None:
+    """List workflows, newest first."""
+    chosen = workflow.chosen_or_none()
+    if chosen is not None:
+        session.screen.table(COLUMNS, [session.client.workflow(chosen)])
+        return
+    listed = session.client.workflows(state=state, user=user, scope=scope, campaign_id=campaign_id, limit=limit + 1)
+    session.screen.table(COLUMNS, listed, limit)
