@@ -1,0 +1,86 @@
+"""How a jobscript is started in Apptainer, with an environment that arrives unchanged."""
+
+import os
+import re
+from typing import Dict, List, Mapping, NamedTuple
+
+from wrapper.workspace import Workspace, write_private
+
+HOME = "/home"
+NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+READ_ONLY_IN_SHELLS = {"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"}
+STARTED = "started"
+NOT_RUN = "not-run"
+
+# Apptainer's own ways to set variables go through two shells that lose newlines and expand `$()`; a script of
+# single-quoted words loses nothing. The trap is forgotten by an exec that works, so it tells of one that does not.
+LAUNCHER = """\
+#!/bin/sh
+cd {home}/workspace || exit 1
+: > {home}/.justin/{started}
+{exports}
+trap 'echo $? > {home}/.justin/{not_run}' EXIT
+exec {home}/justin-jobscript
+"""
+
+
+class Container(NamedTuple):
+    """What a container is made of."""
+
+    apptainer: str
+    image: str
+    binds: List[str]
+    has_gpus: bool
+
+
+def command(container: Container, workspace: Workspace, values: Mapping[str, str]) -> List[str]:
+    """Write the launcher and return the command that runs it in the container."""
+    write_private(workspace, "launch", launcher(values), mode=0o500)
+    argv = [container.apptainer, "exec", "--containall"]
+    for path in container.binds:
+        argv += ["--bind", path]
+    argv += ["--workdir", str(workspace.scratch), "--home", "{}:{}".format(workspace.home, HOME)]
+    argv += ["--pwd", HOME + "/workspace"]
+    if container.has_gpus:
+        argv.append("--nv")
+    return [*argv, container.image, "/bin/sh", HOME + "/.justin/launch"]
+
+
+def binds(ca_path: str, certificate_directory: str) -> List[str]:
+    """Return the directories of the node that a container needs to see, read-only but for /cvmfs, which is anyway."""
+    wanted = ["/cvmfs"] if os.path.isdir("/cvmfs") else []
+    elsewhere = {path for path in (ca_path, certificate_directory) if path and not path.startswith("/cvmfs/")}
+    return wanted + ["{0}:{0}:ro".format(path) for path in sorted(elsewhere)]
+
+
+def launcher(values: Mapping[str, str]) -> bytes:
+    """Return the script that sets the environment inside the container and becomes the jobscript."""
+    exports = "\n".join("export {}={}".format(name, quoted(value)) for name, value in settable(values).items())
+    text = LAUNCHER.format(home=HOME, started=STARTED, not_run=NOT_RUN, exports=exports)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def settable(values: Mapping[str, str]) -> Dict[str, str]:
+    """Leave out what a shell cannot export; HOME is Apptainer's own."""
+    return {
+        name: value
+        for name, value in values.items()
+        if NAME.match(name) and name not in READ_ONLY_IN_SHELLS and name != "HOME"
+    }
+
+
+def quoted(value: str) -> str:
+    """Quote a value for a POSIX shell so that every character stands for itself."""
+    if "\0" in value:
+        raise ValueError("an environment variable cannot hold a NUL character")
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def was_started(workspace: Workspace) -> bool:
+    """Whether the container came as far as running the launcher."""
+    return (workspace.private / STARTED).exists()
+
+
+def could_not_run(workspace: Workspace) -> bool:
+    """Whether the launcher ran and the jobscript's interpreter was not to be found."""
+    return (workspace.private / NOT_RUN).exists()

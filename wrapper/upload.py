@@ -1,0 +1,118 @@
+"""Brings every output of a job to one of its targets."""
+
+import time
+from typing import Any, Callable, Dict, List, NamedTuple
+
+from wrapper import directory, webdav, xrootd
+from wrapper.heartbeat import StoppedError
+from wrapper.log import say
+from wrapper.outputs import Output
+from wrapper.targets import Parcel, Target, UploadError
+
+Json = Dict[str, Any]
+Put = Callable[[Parcel, Target], None]
+
+PUT: Dict[str, Put] = {"file": directory.put, "https": webdav.put, "davs": webdav.put, "root": xrootd.put}
+REMOVE: Dict[str, Put] = {
+    "file": directory.remove,
+    "https": webdav.remove,
+    "davs": webdav.remove,
+    "root": xrootd.remove,
+}
+
+SHORTEST_TIMEOUT_SECONDS = 1200.0
+SLOWEST_BYTES_PER_SECOND = 1024 * 1024
+
+
+class NoTargetError(Exception):
+    """None of an output's targets took it."""
+
+    def __init__(self, name: str, rse: str, failures: List[str]) -> None:
+        """Keep the last target's name."""
+        super().__init__("{} could not be put anywhere: {}".format(name, "; ".join(failures) or "it has no targets"))
+        self.rse = rse
+
+
+class Stored(NamedTuple):
+    """An output that lies at a target, and how long that took."""
+
+    parcel: Parcel
+    target: Target
+    seconds: float
+
+    def message(self) -> Json:
+        """Return what the allocator is told of it."""
+        output = self.parcel.output
+        return {
+            "name": output.name,
+            "rse": self.target.rse,
+            "size_bytes": output.size_bytes,
+            "adler32": output.adler32,
+            "seconds": self.seconds,
+        }
+
+
+class Plan(NamedTuple):
+    """One output and the targets to be tried for it, in order."""
+
+    output: Output
+    targets: List[Target]
+
+
+def plans(found: List[Output], uploads: List[Json]) -> List[Plan]:
+    """Match the allocator's answer with the outputs that were reported."""
+    by_name = {output.name: output for output in found}
+    return [Plan(by_name[upload["name"]], [_target(told) for told in upload["targets"]]) for upload in uploads]
+
+
+def _target(told: Json) -> Target:
+    return Target(**{name: told[name] for name in Target._fields if name in told})
+
+
+def upload_all(wanted: List[Plan], ca_path: str, check: Callable[[], None]) -> List[Stored]:
+    """Upload all outputs, asking before each whether the job is to go on.
+
+    Raises NoTargetError when one finds no place, StoppedError when the job is to stop. The outputs that have theirs are
+    deleted from it then: the job is still this one's, and so are the names.
+    """
+    stored: List[Stored] = []
+    try:
+        for plan in wanted:
+            check()
+            stored.append(_upload(plan, ca_path))
+    except (NoTargetError, StoppedError):
+        for done in stored:
+            _take_back(done)
+        raise
+    return stored
+
+
+def _upload(plan: Plan, ca_path: str) -> Stored:
+    timeout_seconds = max(SHORTEST_TIMEOUT_SECONDS, plan.output.size_bytes / SLOWEST_BYTES_PER_SECOND)
+    parcel = Parcel(plan.output, ca_path, timeout_seconds)
+    failures: List[str] = []
+    for target in plan.targets:
+        start = time.monotonic()
+        try:
+            _put(parcel, target)
+        except UploadError as error:
+            failures.append("{}: {}".format(target.rse, error))
+            say("upload of {} to {} failed: {}".format(plan.output.name, target.rse, error))
+        else:
+            return Stored(parcel, target, time.monotonic() - start)
+    raise NoTargetError(plan.output.name, plan.targets[-1].rse if plan.targets else "", failures)
+
+
+def _put(parcel: Parcel, target: Target) -> None:
+    if target.protocol not in PUT:
+        raise UploadError("the wrapper does not know the protocol {}".format(target.protocol))
+    if target.size_limit_bytes is not None and parcel.output.size_bytes > target.size_limit_bytes:
+        raise UploadError("it takes files of {} bytes at most".format(target.size_limit_bytes))
+    PUT[target.protocol](parcel, target)
+
+
+def _take_back(stored: Stored) -> None:
+    try:
+        REMOVE[stored.target.protocol](stored.parcel, stored.target)
+    except UploadError as error:
+        say("{} stays at {}: {}".format(stored.parcel.output.name, stored.target.rse, error))
