@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +15,7 @@ class ProcessStatus:
     """The words of /proc/PID/stat that tell processes apart."""
 
     state: str
+    parent: int
     session: int
     start_ticks: int
 
@@ -68,7 +69,7 @@ def process_status(pid: int) -> ProcessStatus | None:
         return None
     # The program's name stands in parentheses and may hold anything, so count from its end.
     words = text.rpartition(")")[2].split()
-    status = ProcessStatus(state=words[0], session=int(words[3]), start_ticks=int(words[19]))
+    status = ProcessStatus(state=words[0], parent=int(words[1]), session=int(words[3]), start_ticks=int(words[19]))
     return None if status.state in "ZX" else status
 
 
@@ -79,11 +80,20 @@ def running_pids() -> Iterator[int]:
 
 def session_members(session: int) -> list[Identity]:
     """List the processes of a session."""
-    found = []
+    return _those(lambda status: status.session == session)
+
+
+def children(parent: int) -> list[Identity]:
+    """List the children of a process."""
+    return _those(lambda status: status.parent == parent)
+
+
+def _those(wanted: Callable[[ProcessStatus], bool]) -> list[Identity]:
     boot = boot_id()
+    found = []
     for pid in running_pids():
         status = process_status(pid)
-        if status and status.session == session:
+        if status and wanted(status):
             found.append(Identity(pid, status.start_ticks, boot))
     return found
 
@@ -104,12 +114,11 @@ def marked_processes(assignment: str) -> list[Identity]:
 
 def working_in(directory: Path, program: str) -> list[Identity]:
     """List the processes of a program whose working directory is this one."""
-    wanted = str(directory)
     found = []
     for pid in running_pids():
         try:
             entry = PROC / str(pid)
-            here = os.readlink(entry / "cwd") == wanted and Path(os.readlink(entry / "exe")).name == program
+            here = (entry / "cwd").readlink() == directory and (entry / "exe").readlink().name == program
         except OSError:
             continue
         identity = Identity.of(pid) if here else None

@@ -59,6 +59,11 @@ class Server:
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         return urlunsplit(parts._replace(scheme=scheme, path=f"/{database}"))
 
+    @property
+    def database(self) -> str:
+        """The name of the maintenance database."""
+        return urlsplit(self.maintenance_url).path.lstrip("/")
+
     def create_database(self, name: str, template: str | None = None) -> str:
         """Create a database, from a template nobody is connected to if one is named, and return its URL."""
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
@@ -72,7 +77,12 @@ class Server:
         """Create a database unless it is there, and return its URL."""
         with self._connection() as connection:
             there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-        return self.url(name) if there else self.create_database(name)
+        if there:
+            return self.url(name)
+        try:
+            return self.create_database(name)
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return self.url(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database and disconnect whoever uses it; one that is not there is no error."""

@@ -10,8 +10,7 @@ SECRET_BYTES = 24
 def keep_secret(path: Path, secret: str) -> None:
     """Write a secret, in one step, into a file that only its owner may read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.unlink(missing_ok=True)
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secret)
     new.replace(path)
