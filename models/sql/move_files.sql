@@ -14,12 +14,12 @@ moving AS (
 ),
 moved AS (
     UPDATE files f
-    SET state = %(target)s,
-        spread = CASE WHEN %(target)s = 'unallocated' THEN (random() * 2147483647)::int ELSE f.spread END,
+    SET state = %(target)s::text,
+        spread = CASE WHEN %(target)s::text = 'unallocated' THEN (random() * 2147483647)::int ELSE f.spread END,
         -- A user's retry begins with a clean sheet.
-        allocations = CASE WHEN %(target)s = 'finding' THEN 0 ELSE f.allocations END,
-        failed_site_id = CASE WHEN %(target)s = 'finding' THEN NULL ELSE f.failed_site_id END,
-        failed_host = CASE WHEN %(target)s = 'finding' THEN NULL ELSE f.failed_host END
+        allocations = CASE WHEN %(target)s::text = 'finding' THEN 0 ELSE f.allocations END,
+        failed_site_id = CASE WHEN %(target)s::text = 'finding' THEN NULL ELSE f.failed_site_id END,
+        failed_host = CASE WHEN %(target)s::text = 'finding' THEN NULL ELSE f.failed_host END
     FROM moving m
     WHERE f.file_id = m.file_id
     RETURNING f.file_id, f.workflow_id, f.stage_id, f.job_id, f.creator_job_id, f.spread, f.state, m.was
@@ -49,7 +49,7 @@ told AS (
 logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, file_id, job_id, site_id, entry_name,
                         storage_id, seconds, details)
-    SELECT t.event_type, %(actor)s, t.workflow_id, w.campaign_id,
+    SELECT t.event_type, %(actor)s::text, t.workflow_id, w.campaign_id,
            CASE WHEN t.of_output THEN j.stage_id ELSE t.stage_id END,
            t.file_id, j.job_id, j.site_id, j.entry_name,
            CASE WHEN t.of_output THEN (SELECT min(r.storage_id) FROM replicas r WHERE r.file_id = t.file_id) END,

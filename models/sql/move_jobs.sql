@@ -13,16 +13,16 @@ moving AS (
 ),
 moved AS (
     UPDATE jobs j
-    SET state = %(target)s,
-        state_message = %(message)s,
-        finished_at = CASE WHEN %(ends)s THEN clock_timestamp() ELSE j.finished_at END
+    SET state = %(target)s::text,
+        state_message = %(message)s::text,
+        finished_at = CASE WHEN %(ends)s::boolean THEN clock_timestamp() ELSE j.finished_at END
     FROM moving m
     WHERE j.job_id = m.job_id
     RETURNING j.job_id, j.workflow_id, j.stage_id, j.charged_quota_id, j.site_id, j.entry_name, j.asked_for_files,
               j.jobscript_exit, j.real_seconds, m.was
 ),
 leaving AS (
-    SELECT * FROM moved WHERE %(ends)s AND was <> 'submitted'
+    SELECT * FROM moved WHERE %(ends)s::boolean AND was <> 'submitted'
 ),
 -- Stages before quotas, each in the order of ids: everything that counts jobs locks in this order.
 stages AS (
@@ -61,7 +61,7 @@ quotas_relieved AS (
 logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, job_id, jobscript_exit, site_id,
                         entry_name, seconds, details)
-    SELECT a.event_type, %(actor)s, m.workflow_id, w.campaign_id, m.stage_id, m.job_id, m.jobscript_exit, m.site_id,
+    SELECT a.event_type, %(actor)s::text, m.workflow_id, w.campaign_id, m.stage_id, m.job_id, m.jobscript_exit, m.site_id,
            m.entry_name, coalesce(%(seconds)s::float8, m.real_seconds), %(details)s::jsonb
     FROM moved m
     JOIN allowed a ON a.was = m.was

@@ -13,18 +13,18 @@ moving AS (
 ),
 moved AS (
     UPDATE workflows w
-    SET state = %(target)s,
-        state_message = %(message)s,
-        submitted_at = CASE WHEN %(target)s = 'submitted' THEN clock_timestamp() ELSE w.submitted_at END,
-        started_at = CASE WHEN %(target)s = 'running' THEN clock_timestamp() ELSE w.started_at END,
-        finished_at = CASE WHEN %(ends)s THEN clock_timestamp() ELSE w.finished_at END
+    SET state = %(target)s::text,
+        state_message = %(message)s::text,
+        submitted_at = CASE WHEN %(target)s::text = 'submitted' THEN clock_timestamp() ELSE w.submitted_at END,
+        started_at = CASE WHEN %(target)s::text = 'running' THEN clock_timestamp() ELSE w.started_at END,
+        finished_at = CASE WHEN %(ends)s::boolean THEN clock_timestamp() ELSE w.finished_at END
     FROM moving m
     WHERE w.workflow_id = m.workflow_id
     RETURNING w.workflow_id, w.campaign_id, m.was
 ),
 logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, seconds, details)
-    SELECT a.event_type, %(actor)s, m.workflow_id, m.campaign_id, %(seconds)s::float8, %(details)s::jsonb
+    SELECT a.event_type, %(actor)s::text, m.workflow_id, m.campaign_id, %(seconds)s::float8, %(details)s::jsonb
     FROM moved m
     JOIN allowed a ON a.was = m.was
     ORDER BY m.workflow_id
