@@ -14,7 +14,7 @@ FAR_DISTANCE = {True: 20, False: 90}
 
 def settle(grid: Grid) -> None:
     """Bring the grid's database to the newest schema and write down its sites, storages and scopes; may be repeated."""
-    opened = database.connect(grid.databases_url, application_name="justin-world")
+    opened = database.connect(grid.database_url, application_name="justin-world")
     try:
         database.upgrade(opened)
         with database.session(opened) as session:
