@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localgrid import grid as grids
-from localgrid import processes, rucio_environment
+from localgrid import postgres, processes, rucio_environment
 from localgrid.components import Progress, Report, silent, start_all, stop_all
 from localgrid.errors import GridError, NoGridError
 from localgrid.grid import Grid, locked
@@ -219,12 +219,7 @@ def _drop_databases(directory: Path, report: Report) -> None:
 
 
 def _delete(directory: Path) -> None:
-    try:
-        grid = Grid.read(directory)
-    except NoGridError:
-        grid = None
-    if grid and grid.starts_postgres:
-        grids.installation(grid).remove()
+    postgres.remove_data(directory)
     for name in ("pool", "rucio", "metacat", "storage", "run", "log", "secrets"):
         shutil.rmtree(directory / name, ignore_errors=True)
     (directory / grids.STATE_FILE).unlink(missing_ok=True)

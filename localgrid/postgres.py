@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from psycopg import sql
 from localgrid import processes
 from localgrid.accounts import PRIVATE_ROOT, Account, private_directory, unprivileged
 from localgrid.errors import ComponentError, GridError
+from localgrid.guard import cleaned_up
 from localgrid.ports import LOOPBACK, free_port, is_free
 from localgrid.postgres_programs import find_programs, reachable
 from localgrid.secret_files import keep_secret, secret_in
@@ -208,8 +209,8 @@ def install(directory: Path, port: int, password: str, *, fast: bool = False) ->
 def running(directory: Path, *, fast: bool = False, keep: bool = False) -> Iterator[Server]:
     """Run a server in `directory` for as long as the context lasts; its data go with it unless they are to be kept.
 
-    When JUSTIN_DATABASE__URL names a server, that one is used and nothing is started. A server that a killed
-    program left in `directory` is stopped first.
+    When JUSTIN_DATABASE__URL names a server, that one is used and nothing is started. When we are killed the server
+    is stopped too, by a process that waits for that, unless its data are to be kept.
     """
     own = users_own()
     if own:
@@ -217,13 +218,19 @@ def running(directory: Path, *, fast: bool = False, keep: bool = False) -> Itera
         return
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    password = secret_in(directory / "postgres.secret")
-    try:
-        yield _start_on_free_port(directory, password, fast=fast).server()
-    finally:
-        processes.stop(directory, COMPONENT)
-        if not keep:
-            install(directory, 0, password).remove()
+    password = secret_in(directory / "secrets" / "postgres")
+    with nullcontext() if keep else cleaned_up(directory):
+        try:
+            yield _start_on_free_port(directory, password, fast=fast).server()
+        finally:
+            processes.stop(directory, COMPONENT)
+            if not keep:
+                remove_data(directory)
+
+
+def remove_data(directory: Path) -> None:
+    """Remove the data of the stopped server of a directory, wherever they are."""
+    install(directory, 0, "").remove()
 
 
 def _start_on_free_port(directory: Path, password: str, *, fast: bool) -> Installation:
