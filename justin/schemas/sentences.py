@@ -1,7 +1,7 @@
 """Validation errors as sentences for people: which field, and what it should have been."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -86,7 +86,12 @@ def written(location: Location) -> str:
 
 def of(error: ValidationError, model: type[BaseModel] | None = None) -> list[FieldError]:
     """Turn a validation error into a sentence per field; with the model, misspelt fields get a suggestion."""
-    return [_sentence(detail, model) for detail in error.errors(include_url=False)]
+    return of_details(error.errors(include_url=False), model)
+
+
+def of_details(details: Iterable[ErrorDetails], model: type[BaseModel] | None = None) -> list[FieldError]:
+    """Do as `of`, for errors that something else than a model has collected."""
+    return [_sentence(detail, model) for detail in details]
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel] | None) -> FieldError:
