@@ -20,12 +20,14 @@ from localgrid import processes
 from localgrid.accounts import PRIVATE_ROOT, Account, private_directory, unprivileged
 from localgrid.errors import ComponentError, GridError
 from localgrid.guard import cleaned_up
+from localgrid.identity import working_in
 from localgrid.ports import LOOPBACK, free_port, is_free
 from localgrid.postgres_programs import find_programs, reachable
 from localgrid.secret_files import keep_secret, secret_in
 
 URL_VARIABLE = "JUSTIN_DATABASE__URL"
 COMPONENT = "postgres"
+PROGRAM = "postgres"
 SUPERUSER = "postgres"
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 5
@@ -141,17 +143,24 @@ class Installation:
             command=self.account.command(*command) if self.account else command,
             address=f"{LOOPBACK}:{self.port}",
             ready=self.server().accepts_connections,
-            prepare=self.create,
+            prepare=self.prepare,
             stop_signal=signal.SIGINT,  # ends the sessions of others; SIGTERM would wait for them
             stop_seconds=30,
             data_directory=self.data,
-            program="postgres",
+            program=PROGRAM,
         )
 
-    def create(self) -> None:
+    def prepare(self) -> None:
+        """See that there is a data directory on which a server can start."""
+        if not self.data.exists():
+            self._create()
+        # A killed server leaves its locks, and they hold as long as nobody has reaped the process named in them.
+        if not working_in(self.data, PROGRAM):
+            for lock in (self.data / "postmaster.pid", *self.data.glob(".s.PGSQL.*")):
+                lock.unlink(missing_ok=True)
+
+    def _create(self) -> None:
         """Make the data directory, in one step: one that initdb was killed in is made again."""
-        if self.data.exists():
-            return
         new = self.place / "postgres.new"
         password_file = self.place / "postgres.password"
         shutil.rmtree(new, ignore_errors=True)

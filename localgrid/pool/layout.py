@@ -28,6 +28,8 @@ class Settings(BaseModel):
     """What stands behind the @ of a job's name."""
     longest_wall_seconds: int = 86_400
     """How long a pilot, and so a job, lives."""
+    stop_seconds: float = 10.0
+    """How long a job that has to stop may take before it is killed."""
 
 
 class Order(BaseModel):

@@ -16,7 +16,6 @@ from localgrid.pool import jobs
 from localgrid.pool.layout import Job, Place, Settings, clusters, jobs_of, read_settings, write_text
 
 POLL_SECONDS = 0.1
-STOP_SECONDS = 10.0
 REMOVED = "removed from the pool"
 SHUT_DOWN = "the pool was shut down"
 OUTLIVED = "it outlived its pilot"
@@ -151,7 +150,7 @@ class Server:
 
     def _stop(self, job: Job, reason: str) -> None:
         if job.key not in self.stopping:
-            self.stopping[job.key] = (time.time() + STOP_SECONDS, reason)
+            self.stopping[job.key] = (time.time() + self.settings.stop_seconds, reason)
             jobs.ask_to_stop(job)
 
     def _free(self, key: str) -> None:
