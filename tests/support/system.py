@@ -1,0 +1,140 @@
+"""The whole system on a grid of its own: our services and agents as processes that tests may kill and start again."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from justin import Client
+from justin.schemas.specs import WorkflowSpec
+from justin.schemas.views import WorkflowView
+from justin.states import WorkflowState
+from localgrid import lifecycle, processes
+from localgrid.grid import Grid
+from localgrid.guard import cleaned_up
+from localgrid.identity import marked_processes, send_signal, session_members
+from localgrid.processes import Component
+from scripts import servers
+from scripts.servers import ALLOCATOR, ROOT, Servers
+from tests.support.grid import free_directory
+from tests.support.rows import Rows
+
+AGENTS = "agents"
+SLOTS_PER_SITE = 2
+POLL_SECONDS = 0.01
+FINISH_SECONDS = 150.0
+
+# Patience that suits a test: what takes minutes in production takes seconds here.
+SETTINGS = {
+    "JUSTIN_INSTANCE": "SYSTEM",
+    "JUSTIN_ALLOCATOR__HEARTBEAT_SECONDS": "2",
+    "JUSTIN_WATCH__STALLED_AFTER_SECONDS": "60",
+    "JUSTIN_WATCH__UNKNOWN_AFTER_SECONDS": "2",
+    "JUSTIN_OUTPUTS__LEASE_SECONDS": "5",
+    "JUSTIN_OUTPUTS__FIRST_RETRY_SECONDS": "1",
+    "JUSTIN_OUTPUTS__LAST_RETRY_SECONDS": "2",
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system and ways to look into it, to use it, and to hurt it."""
+
+    servers: Servers
+    client: Client
+    rows: Rows
+
+    @property
+    def grid(self) -> Grid:
+        """The grid under it."""
+        return self.servers.grid
+
+    @property
+    def instance(self) -> str:
+        """What its external names begin with."""
+        return SETTINGS["JUSTIN_INSTANCE"]
+
+    def submit(self, spec: WorkflowSpec) -> int:
+        """Submit a workflow and return its id."""
+        return self.client.create_workflow(spec, submit=True).workflow_id
+
+    def finish(self, workflow_id: int, timeout_seconds: float = FINISH_SECONDS) -> WorkflowView:
+        """Wait until a workflow is finished, however often the servers go away meanwhile."""
+        ends = (WorkflowState.FINISHED, WorkflowState.FAILED, WorkflowState.PAUSED)
+        workflow = self.client.wait(workflow_id, until=ends, timeout_seconds=timeout_seconds, poll_seconds=0.2)
+        assert workflow.state == WorkflowState.FINISHED, (workflow.state, workflow.state_message)
+        return workflow
+
+    def wait_until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Look again and again until something is so."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, "it never came to that"
+            time.sleep(POLL_SECONDS)
+
+    def kill(self, component: str) -> None:
+        """End a component and all its processes at once, as `kill -9` does."""
+        known = processes.record(self.grid.directory, component)
+        assert known
+        assert known.identity
+        for identity in session_members(known.identity.pid):
+            send_signal(identity, signal.SIGKILL)
+
+    def kill_a_job(self) -> bool:
+        """End all processes of one running job at once; false when none runs just now."""
+        for jobsub_id in self._running_jobs():
+            members = marked_processes(f"JUSTIN_JOBSUB_ID={jobsub_id}")
+            for identity in members:
+                send_signal(identity, signal.SIGKILL)
+            if members:
+                return True
+        return False
+
+    def start(self) -> None:
+        """Bring back whatever does not run."""
+        lifecycle.up(self.grid.directory, slots_per_site=SLOTS_PER_SITE, more=lambda _grid: components(self.servers))
+
+    def _running_jobs(self) -> list[str]:
+        alive = "SELECT jobsub_id FROM jobs WHERE state IN ('started', 'processing', 'outputting') ORDER BY job_id DESC"
+        return [str(row["jobsub_id"]) for row in self.rows.ask(alive)]
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """A running system; workflows of different tests live in it side by side."""
+    with free_directory() as (directory, lock), cleaned_up(directory, holding=[lock]):
+        if (directory / "grid.json").exists():
+            lifecycle.down(directory, clean=True)
+        try:
+            yield from _running(directory)
+        finally:
+            lifecycle.down(directory, clean=True)
+
+
+def _running(directory: Path) -> Iterator[System]:
+    ours: list[Servers] = []
+
+    def more(grid: Grid) -> list[Component]:
+        ours.append(servers.plan(grid, settings=SETTINGS))
+        return components(ours[0])
+
+    # Without `fast`: what PostgreSQL has said is committed must be there after it was killed.
+    grid = lifecycle.up(directory, slots_per_site=SLOTS_PER_SITE, more=more)
+    with Client(ours[0].api_url) as client:
+        yield System(ours[0], client, Rows(grid.database_url.replace("+psycopg", "")))
+
+
+def components(ours: Servers) -> list[Component]:
+    """Return our servers, with all agents in one plain loop instead of Prefect."""
+    agents = Component(
+        name=AGENTS,
+        command=(sys.executable, "-m", "tests.support.agents"),
+        environment=ours.environment(),
+        directory=ROOT,
+        needs=(ALLOCATOR, "rucio", "metacat"),
+    )
+    return [*ours.services(), agents]

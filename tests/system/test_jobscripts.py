@@ -1,0 +1,168 @@
+"""Jobscripts as users of justIN write them run unchanged."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
+from justin.states import FileState, JobState
+from tests.support import books
+from tests.support.registrar import SCOPE, Input, register
+from tests.support.system import System
+
+pytestmark = pytest.mark.system
+
+RSES = ("MANCHESTER", "CERN", "FNAL")
+
+_numbers = itertools.count(1)
+
+# The idiom of the tutorials: one variable, taken apart with cut.
+ONE_FILE = r"""#!/bin/bash
+did_pfn_rse=`$JUSTIN_PATH/justin-get-file`
+if [ "$did_pfn_rse" == "" ] ; then
+  echo "Nothing to process - exit jobscript"
+  exit 0
+fi
+did=`echo $did_pfn_rse | cut -f1 -d' '`
+pfn=`echo $did_pfn_rse | cut -f2 -d' '`
+rse=`echo $did_pfn_rse | cut -f3 -d' '`
+name=`basename $pfn`
+( echo $did ; echo $rse ; cat ${pfn#file://localhost} ) > $name.w$JUSTIN_WORKFLOW_ID.txt
+if [ $? -ne 0 ] ; then
+  exit 1
+fi
+echo "$pfn" > justin-processed-pfns.txt
+exit 0
+"""
+
+# Several files, two at the start and the rest through the job, with time kept for the last.
+SEVERAL_FILES = r"""#!/bin/bash
+first=$($JUSTIN_PATH/justin-get-file)
+second=$($JUSTIN_PATH/justin-get-file)
+for did_pfn_rse in "$first" "$second" ; do
+  [ "$did_pfn_rse" ] && echo "$did_pfn_rse" | cut -f1 -d' ' >> justin-processed-dids.txt
+done
+while did_pfn_rse=$($JUSTIN_PATH/justin-get-file --seconds-needed 10) ; do
+  echo "$did_pfn_rse" | cut -f1 -d' ' >> justin-processed-dids.txt
+done
+$JUSTIN_PATH/justin-allocated-files | sort > asked.txt
+sort justin-processed-dids.txt 2>/dev/null | cmp - asked.txt || exit 7
+exit 0
+"""
+
+METADATA_ONLY_FOR_ONE = r"""#!/bin/bash
+while did_pfn_rse=$($JUSTIN_PATH/justin-get-file) ; do
+  did=$(echo "$did_pfn_rse" | cut -f1 -d' ')
+  name=$(basename "$(echo "$did_pfn_rse" | cut -f2 -d' ')" .txt)
+  echo plain > "plain-$name-w$JUSTIN_WORKFLOW_ID.dat"
+  echo described > "described-$name-w$JUSTIN_WORKFLOW_ID.dat"
+  printf '{"metadata": {"core.data_tier": "described", "Core.Run_Type": "test"}}' \
+    > "described-$name-w$JUSTIN_WORKFLOW_ID.dat.json"
+  echo "$did" >> justin-processed-dids.txt
+done
+exit 0
+"""
+
+FAILS = r"""#!/bin/bash
+did_pfn_rse=$($JUSTIN_PATH/justin-get-file)
+echo "this cannot work"
+exit 3
+"""
+
+
+@pytest.fixture
+def registered(system: System, tmp_path: Path) -> Callable[[int], str]:
+    """A function that registers so many small files and returns the MQL that finds them."""
+
+    def make(count: int) -> str:
+        dataset = f"texts-{next(_numbers)}"
+        files = []
+        for number in range(count):
+            path = tmp_path / f"{dataset}-{number}.txt"
+            path.write_text(f"text {number} of {dataset}\n")
+            files.append(Input(str(path), RSES[number % len(RSES)], {"core.number": number}))
+        register(system.grid, dataset, files)
+        return f"files from {SCOPE}:{dataset}"
+
+    return make
+
+
+def one_stage(
+    mql: str, jobscript: str, *patterns: str, max_allocations: int = 6, max_distance: int = 100
+) -> WorkflowSpec:
+    outputs = [OutputSpec(pattern=pattern, lifetime_days=1) for pattern in patterns]
+    stage = StageSpec(
+        jobscript=jobscript,
+        outputs=outputs,
+        wall_seconds=300,
+        rss_mib=500,
+        max_distance=max_distance,
+        max_allocations=max_allocations,
+    )
+    return WorkflowSpec(mql=mql, stages=[stage])
+
+
+def test_one_file_per_job_with_pfns_in_the_processed_list(system: System, registered: Callable[[int], str]) -> None:
+    workflow_id = system.submit(one_stage(registered(6), ONE_FILE, "*.txt"))
+    system.finish(workflow_id)
+
+    books.check_each_processed_once(system.rows, workflow_id)
+    written = books.read(system.grid, system.rows, workflow_id, system.instance)
+    written.check_files()
+    written.check_datasets({"": 86_400})
+    assert len(written.outputs) == 6
+
+
+def test_several_files_per_job_and_no_outputs(system: System, registered: Callable[[int], str]) -> None:
+    workflow_id = system.submit(one_stage(registered(9), SEVERAL_FILES))
+    workflow = system.finish(workflow_id)
+
+    books.check_each_processed_once(system.rows, workflow_id)
+    books.check_no_event_is_missing(system.rows, workflow_id)
+    assert workflow.stages[0].files == {FileState.PROCESSED: 9}
+    assert system.rows.outputs(workflow_id) == []
+
+
+def test_outputs_with_and_without_metadata(system: System, registered: Callable[[int], str]) -> None:
+    workflow_id = system.submit(one_stage(registered(3), METADATA_ONLY_FOR_ONE, "plain-*.dat", "described-*.dat"))
+    system.finish(workflow_id)
+
+    written = books.read(system.grid, system.rows, workflow_id, system.instance)
+    written.check_files()
+    described = {name: file["metadata"] for name, file in written.metacat.items() if name.startswith("described")}
+    assert len(described) == 3
+    assert len(written.outputs) == 6
+    for metadata in described.values():
+        assert metadata["core.data_tier"] == "described"
+        assert metadata["core.run_type"] == "test"
+
+
+def test_a_file_is_read_beside_its_job_where_the_distance_is_nought(
+    system: System, registered: Callable[[int], str]
+) -> None:
+    workflow_id = system.submit(one_stage(registered(6), ONE_FILE, "*.txt", max_distance=0))
+    system.finish(workflow_id)
+
+    pairs = system.rows.ask(
+        "SELECT s.name AS site, t.name AS rse FROM events e JOIN sites s USING (site_id)"
+        " JOIN storages t USING (storage_id) WHERE e.workflow_id = %s AND e.event_type = 'file_allocated'",
+        workflow_id,
+    )
+    beside = {site.name: site.rse for site in system.grid.sites}
+    assert pairs
+    assert all(beside[pair["site"]] == pair["rse"] for pair in pairs)
+
+
+def test_a_jobscript_that_fails_gives_its_files_back_until_they_count_as_failed(
+    system: System, registered: Callable[[int], str]
+) -> None:
+    workflow_id = system.submit(one_stage(registered(1), FAILS, "*.txt", max_allocations=2))
+    workflow = system.finish(workflow_id)
+
+    assert workflow.stages[0].files == {FileState.FAILED: 1}
+    assert workflow.stages[0].jobs[JobState.JOBSCRIPT_ERROR] == 2
+    books.check_no_event_is_missing(system.rows, workflow_id)
+    (job, *_) = system.client.jobs(workflow_id=workflow_id, state=JobState.JOBSCRIPT_ERROR)
+    assert any("this cannot work" in log.text for log in system.client.job_logs(job.jobsub_id))
