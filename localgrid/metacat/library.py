@@ -4,6 +4,7 @@ The distribution imports `wsdbtools`, which is on no package index, for a connec
 """
 
 import sys
+import warnings
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -19,8 +20,10 @@ def _stand_in() -> ModuleType:
 
 sys.modules.setdefault("wsdbtools", _stand_in())
 
-# The distribution carries no types.
-_db: Any = import_module("metacat.db")
+# The distribution carries no types, and leaves the files open from which it reads its schema.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)
+    _db: Any = import_module("metacat.db")
 _mql: Any = import_module("metacat.mql")
 _common: Any = import_module("metacat.common")
 
