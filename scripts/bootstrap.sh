@@ -31,10 +31,15 @@ Or name one: PYTHON=/path/to/python3.11 $0"
 
 # pip is asked where uv finds no packages: pip may be configured for a mirror that uv does not know of.
 install_packages() {
-  "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$root/requirements/uv.txt" &&
-    { "$root/.venv/bin/uv" pip sync --quiet --python "$python" --require-hashes \
-      "$root/requirements/uv.txt" "$root/requirements/all.txt" ||
-      "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$root/requirements/all.txt"; }
+  pip_install "$root/requirements/uv.txt" || return 1
+  UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} "$root/.venv/bin/uv" pip sync --quiet --python "$python" --require-hashes \
+    "$root/requirements/uv.txt" "$root/requirements/all.txt" && return
+  say "trying pip instead, which takes longer"
+  pip_install "$root/requirements/all.txt"
+}
+
+pip_install() {
+  "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$1"
 }
 
 make_environment() {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flows.environment import prefect_environment
 from localgrid import grid as grids
 from localgrid.components import is_running
 from localgrid.grid import Grid
@@ -63,6 +64,33 @@ class Servers:
         allocator = self._service(ALLOCATOR, "services.allocator", needs=self._database())
         api = self._service(API, "services.api", needs=(ALLOCATOR, "rucio", "metacat"))
         return [_prepared(allocator, self.grid), api]
+
+    def components(self) -> list[Component]:
+        """Return all of them, the agents as deployments of Prefect."""
+        return [*self.services(), self._prefect(), self._worker()]
+
+    def _prefect(self) -> Component:
+        return Component(
+            name=PREFECT,
+            command=(sys.executable, "-m", "prefect", "server", "start"),
+            environment=self._prefect_environment(),
+            address=self.prefect_url,
+            ready=answers(f"{self.prefect_url}/api/health"),
+            ready_seconds=PREFECT_READY_SECONDS,
+        )
+
+    def _worker(self) -> Component:
+        return Component(
+            name=WORKER,
+            command=(sys.executable, "-m", "flows.worker", "--interval-seconds", f"{self.agent_interval_seconds:g}"),
+            environment={**self.environment(), **self._prefect_environment()},
+            directory=ROOT,
+            needs=(ALLOCATOR, PREFECT, "rucio", "metacat", "pool"),
+            stop_seconds=WORKER_STOP_SECONDS,
+        )
+
+    def _prefect_environment(self) -> dict[str, str]:
+        return prefect_environment(self.grid.directory / "prefect", self.ports[PREFECT])
 
     def _database(self) -> tuple[str, ...]:
         return ("postgres",) if self.grid.starts_postgres else ()
