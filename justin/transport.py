@@ -15,7 +15,7 @@ import httpx
 from pydantic import ValidationError
 
 from justin import __version__
-from justin.errors import BadReply, NoConnection, ServerError
+from justin.errors import BadReply, JustinError, NoConnection, ServerError, Unavailable
 from justin.schemas.views import Problem
 
 API = "/api/v1"
@@ -27,6 +27,9 @@ _NOT_YET = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus
 
 _PERHAPS = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 """Answers that leave open whether something was done."""
+
+_GATEWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+"""Answers that come from something between the client and the API."""
 
 
 class Repeat(Enum):
@@ -158,10 +161,16 @@ def _checked(response: httpx.Response) -> httpx.Response:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        where = f"{response.request.method} {response.request.url}"
-        detail = f"{where} was answered by {response.status_code} {response.reason_phrase}, not by this API"
-        raise BadReply(f"{detail}: is the address right?") from None
+        raise _foreign(response) from None
     raise ServerError.of(problem)
+
+
+def _foreign(response: httpx.Response) -> JustinError:
+    """Make the error for an answer that is not the API's: a gateway's when it says so, else another server's."""
+    answer = f"{response.request.url} was answered by {response.status_code} {response.reason_phrase}"
+    if response.status_code in _GATEWAY:
+        return Unavailable(answer)
+    return BadReply(f"{answer}, not by this API: is the address right?")
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -68,7 +68,7 @@ class Screen:
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column[Any]]) -> None:
     """Print a table; without a terminal it has no colours and no line is wrapped."""
-    rows = [[printable(cell) or NOTHING for cell in row] for row in rows]
+    rows = [[printable(" ".join(cell.split())) or NOTHING for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_on_terminal(titles, rows, columns)
         return

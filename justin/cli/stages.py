@@ -8,10 +8,12 @@ from justin.cli.stage_options import StageOptions
 from justin.cli.tallies import tally
 from justin.schemas.views import OutputView, StageView
 
+MIB = 1 << 20
+
 _COLUMNS: list[Column[StageView]] = [
     Column("Stage", lambda each: str(each.stage_id), right=True),
     Column("Processors", lambda each: str(each.processors), right=True),
-    Column("Memory", lambda each: size(each.rss_bytes), right=True),
+    Column("Memory", lambda each: f"{each.rss_bytes / MIB:.0f} MiB", right=True),
     Column("Wall time", lambda each: duration(each.wall_seconds), right=True),
     Column("GPUs", lambda each: str(each.gpus), right=True),
     Column("Max distance", lambda each: str(each.max_distance), right=True),

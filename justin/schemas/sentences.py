@@ -39,6 +39,8 @@ _WORDS = {
     "too_long": "has more than {max_length} entries",
     "decimal_max_places": "has more than {decimal_places} digits after the point",
     "decimal_max_digits": "has more than {max_digits} digits",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
     "json_invalid": "is not valid JSON: {error}",
 }
 

@@ -23,6 +23,9 @@ EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-
 EnvironmentValue = Annotated[str, StringConstraints(max_length=32_768, pattern=r"^[^\x00]*$")]
 ClassAdName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")]
 ClassAdValue = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\r\n]*$")]
+Key = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A number that the database gave."""
+DID = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
 Capability = Annotated[Decimal, Field(ge=0, lt=1000, max_digits=5, decimal_places=2)]
 
 
@@ -153,8 +156,8 @@ class WorkflowSpec(Message):
     name: Text = ""
     description: Text = ""
     scope: Scope = "usertests"
-    campaign_id: int | None = None
-    mql: Annotated[str, StringConstraints(max_length=65_536)]
+    campaign_id: Key | None = None
+    mql: Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
     """MQL, `rucio-dataset SCOPE:NAME` or `monte-carlo N`."""
     refind_interval_hours: Annotated[float, Field(gt=0, le=8760)] | None = None
     refind_until: AwareDatetime | None = None
@@ -185,11 +188,17 @@ class CampaignSpec(Message):
     description: Text = ""
 
 
+class QuerySpec(Message):
+    """A query to be tried."""
+
+    mql: Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
+
+
 class FileSelection(Message):
     """Which files of a workflow an act is about; all of the stage when no DID is given."""
 
-    stage_id: int | None = None
-    dids: Annotated[list[str], Field(max_length=100_000)] = []
+    stage_id: Key | None = None
+    dids: Annotated[list[DID], Field(max_length=100_000)] = []
 
 
 class StateChange(Message):

@@ -175,6 +175,33 @@ class JobLogView(View):
     text: str
 
 
+class SiteView(View):
+    """A place with job slots."""
+
+    name: str
+    country: str
+    region: str
+    enabled: bool
+    disabled_reason: str
+    last_seen_at: datetime
+
+
+class StorageView(View):
+    """A storage element (RSE)."""
+
+    name: str
+    site: str | None
+    country: str
+    region: str
+    tape: bool
+    readable: bool
+    writable: bool
+    disabled_reason: str
+    occupancy: float
+    """Used over total, from 0 to 1."""
+    last_seen_at: datetime
+
+
 class QueryPreview(View):
     """What a query would find now."""
 

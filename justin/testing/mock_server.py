@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from justin.client import Client
 from justin.errors import InvalidInput, NotFound, ServerError
 from justin.schemas import sentences
+from justin.schemas.views import Problem
 from justin.testing.routes import ROUTES
 from justin.testing.world import World
 from justin.transport import API, Patience
@@ -30,7 +31,7 @@ class MockServer:
     def __init__(self, *, user: str = "tester", queries: Mapping[str, Sequence[str]] | None = None) -> None:
         self.world = World(user, queries or {})
         self.requests: list[httpx.Request] = []
-        self._outages: list[int] = []
+        self._failures: list[httpx.Response] = []
         self._lock = threading.Lock()
 
     def client(self, patience: Patience | None = None) -> Client:
@@ -64,13 +65,18 @@ class MockServer:
 
     def break_down(self, times: int = 1, status: int = 503) -> None:
         """Answer the next requests by an error, as a server does that is being restarted."""
-        self._outages += [status] * times
+        self._failures += [httpx.Response(status) for _ in range(times)]
+
+    def refuse(self, code: str, detail: str) -> None:
+        """Answer the next request by the error of that code, such as `not_allowed`."""
+        problem = Problem(title=code, status=_STATUS.get(code, 400), code=code, detail=detail, errors=[])
+        self._failures.append(_problem(ServerError.of(problem)))
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
         self.requests.append(request)
-        if self._outages:
-            return httpx.Response(self._outages.pop(0), request=request)
+        if self._failures:
+            return self._failures.pop(0)
         try:
             with self._lock:
                 answer = self._answer(request)

@@ -1,0 +1,188 @@
+"""Subcommands that show: tables for people, JSON for programs."""
+
+import json
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import justin
+from justin.testing import MockServer
+from tests.justin.conftest import DIDS, QUERY, Run
+
+
+@pytest.fixture
+def _workflow(url: str, run: Run, jobscript: Path, server: MockServer) -> None:
+    run(
+        *["simple-workflow", "--name", "first", "--mql", QUERY, "--jobscript", jobscript],
+        *["--output-pattern", "*.root:mine", "--lifetime-days", 7],
+    )
+    server.process(1, count=2)
+
+
+pytestmark = pytest.mark.usefixtures("_workflow")
+
+SHOWS: dict[str, list[Any]] = {
+    "show-workflows": [],
+    "show-campaigns": [],
+    "show-stages": ["--workflow-id", 1],
+    "show-jobscript": ["--workflow-id", 1],
+    "show-stage-outputs": ["--workflow-id", 1],
+    "show-files": ["--workflow-id", 1],
+    "show-replicas": ["--workflow-id", 1],
+    "show-datasets": ["--workflow-id", 1],
+    "show-jobs": [],
+    "events": [],
+    "status": [],
+    "preview": [QUERY],
+    "whoami": [],
+    "time": [],
+    "version": [],
+    "pause-workflow": ["--workflow-id", 1],
+    "finish-workflow": ["--workflow-id", 1],
+    "fail-files": ["--workflow-id", 1],
+    "retry-files": ["--workflow-id", 1],
+    "create-campaign": ["--name", "spring"],
+    "create-workflow": ["--mql", QUERY],
+    "fetch-logs": ["--jobsub-id", "1.0@mock"],
+}
+
+
+@pytest.mark.parametrize("subcommand", SHOWS)
+def test_json_is_one_document_and_nothing_else(run: Run, subcommand: str) -> None:
+    result = run(subcommand, *SHOWS[subcommand], "--json")
+
+    assert (result.code, result.err) == (0, "")
+    assert isinstance(json.loads(result.out), list | dict)
+
+
+@pytest.mark.parametrize("subcommand", SHOWS)
+def test_without_a_terminal_there_are_no_colours_and_no_spaces_at_the_end(run: Run, subcommand: str) -> None:
+    result = run(subcommand, *SHOWS[subcommand])
+
+    assert (result.code, result.err) == (0, "")
+    assert "\x1b" not in result.out
+    assert not [line for line in result.out.splitlines() if line != line.rstrip()]
+
+
+def test_workflows(run: Run) -> None:
+    heading, row = run("show-workflows").out.splitlines()
+
+    assert heading.split("  ")[0] == "Workflow"
+    assert "Created (UTC)" in heading
+    assert row.split()[:4] == ["1", "running", "tester", "usertests"]
+    assert run("show-workflows", "--workflow-id", 1).out.splitlines()[1] == row
+    assert len(run("show-workflows", "--state", "draft").out.splitlines()) == 1
+
+
+def test_stages(run: Run) -> None:
+    (_, row) = run("show-stages", "--workflow-id", 1).out.splitlines()
+
+    assert "2000 MiB" in row
+    assert "22 h 13 min" in row
+    assert "3 unallocated, 2 processed" in row
+    assert "2 finished" in row
+
+
+def test_a_stage_that_is_not_there(run: Run) -> None:
+    result = run("show-stages", "--workflow-id", 1, "--stage-id", 2)
+
+    assert (result.code, result.out, result.err) == (23, "", "justin show-stages: workflow 1 has no stage 2\n")
+
+
+def test_the_jobscript_is_printed_as_it_is(run: Run, jobscript: Path) -> None:
+    assert run("show-jobscript", "--workflow-id", 1).out == jobscript.read_text(encoding="utf-8")
+    document = json.loads(run("show-jobscript", "--workflow-id", 1, "--json").out)
+    assert document == {"workflow_id": 1, "stage_id": 1, "jobscript": jobscript.read_text(encoding="utf-8")}
+
+
+def test_outputs(run: Run) -> None:
+    (_, row) = run("show-stage-outputs", "--workflow-id", 1).out.splitlines()
+
+    assert row.split() == ["1", "*.root", "no", "2", "2.0", "KiB", "7", "d", "00", "h", "usertests:mine-w1s1p1"]
+
+
+def test_files(run: Run) -> None:
+    rows = run("show-files", "--workflow-id", 1, "--stage-id", 1).out.splitlines()[1:]
+
+    assert [row.split()[0] for row in rows] == DIDS
+    only = run("show-files", "--workflow-id", 1, "--file-did", DIDS[0], "--state", "processed").out.splitlines()[1:]
+    assert [row.split()[0] for row in only] == [DIDS[0]]
+
+
+def test_a_long_list_says_that_there_is_more(run: Run) -> None:
+    result = run("show-files", "--workflow-id", 1, "--limit", 2)
+
+    assert len(result.out.splitlines()) == 3
+    assert result.err == "These are the first 2; there are more: give a larger --limit.\n"
+    assert run("show-files", "--workflow-id", 1, "--limit", 7).err == ""
+
+
+def test_replicas_by_storage_and_url(run: Run) -> None:
+    url = "root://mock.invalid//usertests/raw-3.root"
+
+    assert len(run("show-replicas", "--workflow-id", 1, "--rse", "MOCK").out.splitlines()) == 8
+    assert len(run("show-replicas", "--workflow-id", 1, "--rse", "OTHER").out.splitlines()) == 1
+    (_, row) = run("show-replicas", "--workflow-id", 1, "--pfn", url).out.splitlines()
+    assert row.split() == [DIDS[2], "MOCK", url, "-"]
+
+
+def test_jobs(run: Run) -> None:
+    newest, oldest = run("show-jobs", "--workflow-id", 1).out.splitlines()[1:]
+
+    assert newest.split()[:5] == ["2.0@mock", "1", "1", "finished", "MOCK"]
+    assert run("show-jobs", "--jobsub-id", "1.0@mock").out.splitlines()[1] == oldest
+    assert len(run("show-jobs", "--site", "ELSEWHERE").out.splitlines()) == 1
+
+
+def test_events(run: Run) -> None:
+    rows = run("events", "--workflow-id", 1, "--type", "file_processed").out.splitlines()[1:]
+
+    assert [row.split()[1] for row in rows] == ["file_processed"] * 2
+    assert len(run("events", "--file-did", DIDS[0]).out.splitlines()) == 2
+
+
+def test_files_are_failed_and_retried(run: Run, server: MockServer) -> None:
+    failed = run("fail-files", "--workflow-id", 1, "--file-did", DIDS[3], "--file-did", DIDS[4])
+    assert failed.out == "2 files are failed now.\n"
+    assert run("retry-files", "--workflow-id", 1, "--stage-id", 1).out == "2 files will be tried again.\n"
+    assert server.process(1) == 3
+
+
+def test_logs_in_an_archive(run: Run) -> None:
+    assert run("fetch-logs", "--jobsub-id", "1.0@mock").out == "Logs are in 1.0-mock.logs.tgz\n"
+
+    with tarfile.open("1.0-mock.logs.tgz") as archive:
+        (entry,) = archive.getmembers()
+        content = archive.extractfile(entry)
+        assert content is not None
+        assert (entry.name, content.read()) == ("1.0-mock/jobscript.log", b"processed one file\n")
+
+
+def test_logs_in_a_folder(run: Run) -> None:
+    assert run("fetch-logs", "--jobsub-id", "1.0@mock", "--unpack").out == "Logs are in 1.0-mock\n"
+
+    assert Path("1.0-mock/jobscript.log").read_text() == "processed one file\n"
+
+
+def test_status_of_all_and_of_one(run: Run, server: MockServer) -> None:
+    assert run("status").out.splitlines()[1].split()[:4] == ["1", "running", "first", "2/5"]
+    assert run("status", 1).out.splitlines()[0] == "Workflow 1 (first) is running"
+    run("fail-files", "--workflow-id", 1, "--file-did", DIDS[4])
+    assert "2/5 (1 given up)" in run("status", 1).out
+    server.process(1)
+    assert len(run("status").out.splitlines()) == 1
+
+
+def test_preview(run: Run) -> None:
+    assert run("preview", QUERY).out.splitlines() == ["5 files, among them", *(f"  {did}" for did in DIDS)]
+
+
+def test_whoami_time_and_version(run: Run, url: str) -> None:
+    assert run("whoami").out == "tester\n"
+    shown = datetime.fromisoformat(run("time").out.replace(" UTC\n", "Z"))
+    assert abs(shown - datetime.now(UTC)) < timedelta(minutes=1)
+    expected = f"client {justin.__version__}\nserver {justin.__version__}, instance mock, at {url}\n"
+    assert run("version").out == expected
