@@ -1,0 +1,37 @@
+"""The one place where ports meet adapters: what each process is given to work with."""
+
+from functools import cache
+
+from engine.adapters.metacat import MetaCat
+from engine.adapters.processes import ProcessPool
+from engine.adapters.rucio import Rucio
+from engine.runtime import Runtime
+from engine.settings import Settings
+from models import database
+
+
+@cache
+def current() -> Runtime:
+    """Return the runtime of this process, made from the environment the first time; threads share it."""
+    return assemble(Settings())
+
+
+def assemble(settings: Settings, application_name: str = "justin") -> Runtime:
+    """Make a runtime; nothing outside is reached before it is used, but for the check of the schema.
+
+    Raises `models.database.SchemaMismatch` when the database is not at the schema of this version.
+    """
+    opened = database.connect(
+        settings.database.url,
+        application_name=application_name,
+        pool_size=settings.database.pool_size,
+        statement_timeout_seconds=settings.database.statement_timeout_seconds,
+    )
+    database.check_schema(opened)
+    return Runtime(
+        settings=settings,
+        database=opened,
+        metacat=MetaCat(settings.metacat),
+        rucio=Rucio(settings.rucio, settings.replicas.schemes),
+        pool=ProcessPool(settings.pool.directory),
+    )
