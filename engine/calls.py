@@ -5,11 +5,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from engine import signing
-from engine.errors import EngineError, JobEnded, SignatureInvalid
+from engine.errors import EngineError, InvalidInput, JobEnded, SignatureInvalid
 from engine.runtime import Runtime
 from engine.signing import SignedRequest
+from justin.schemas import sentences
 from justin.states import TERMINAL_JOB_STATES, JobState
 from models import calls
 from models.calls import CallingJob
@@ -17,6 +21,8 @@ from models.database import Session
 
 GIVEN_UP = frozenset({JobState.STALLED, JobState.REMOVED})
 """Ends that the job did not make itself: its files went to others."""
+
+Message = TypeVar("Message", bound=BaseModel)
 
 _NOBODY = "0" * 64
 
@@ -58,6 +64,14 @@ def opened_by_path(runtime: Runtime, jobsub_id: str, secret: str) -> Iterator[tu
             raise SignatureInvalid
         refuse_given_up(job)
         yield session, job
+
+
+def message(model: type[Message], request: SignedRequest) -> Message:
+    """Read what the job says; raises `InvalidInput` that names the fields. To be called once the job is recognised."""
+    try:
+        return model.model_validate_json(request.body or b"{}")
+    except ValidationError as error:
+        raise InvalidInput("; ".join(str(item) for item in sentences.of(error, model))) from error
 
 
 def refuse_given_up(job: CallingJob) -> None:

@@ -15,6 +15,8 @@ RECORDED = "recorded"
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_PARENTS = 10_000
+MAX_NAME = 512
+"""Characters of a DID, or of an identifier of MetaCat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | Non
                 f"{namespace}:{name}"
             ):
                 dids.add(f"{namespace}:{name}")
-            case {"fid": str(fid), **rest} if not rest and fid.isprintable() and 0 < len(fid) < 256:
+            case {"fid": str(fid), **rest} if not rest and fid.isprintable() and 0 < len(fid) <= MAX_NAME:
                 fids.add(fid)
             case _:
                 wrong.append(f"the parent {str(dict(parent))[:100]} is not of the form did, fid, or namespace and name")
@@ -123,4 +125,4 @@ def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | Non
 
 def _is_did(did: str) -> bool:
     namespace, colon, name = did.partition(":")
-    return bool(namespace and colon and name) and did.isprintable() and len(did) < 512
+    return bool(namespace and colon and name) and did.isprintable() and len(did) <= MAX_NAME

@@ -28,7 +28,7 @@ class SignedRequest:
 def sign(secret: str, request: SignedRequest) -> str:
     """Return the signature that the request must carry, in hex."""
     digest = hashlib.sha256(request.body).hexdigest()
-    text = "\n".join((request.method, request.path, request.time, request.nonce, digest))
+    text = f"{request.method}\n{request.path}\n{request.time}\n{request.nonce}\n{digest}"
     return hmac.new(secret.encode("ascii"), text.encode(), hashlib.sha256).hexdigest()
 
 

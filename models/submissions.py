@@ -196,7 +196,7 @@ def _parts(stage_id: int, spec: StageSpec, known: Places) -> Iterable[_Part]:
 
 
 def _in_order(outputs: list[OutputSpec]) -> list[OutputSpec]:
-    """Number those for the next stage last, as the command line always has."""
+    """Put those for the next stage last, where the command line has always numbered them."""
     return sorted(outputs, key=lambda output: output.for_next_stage)
 
 
@@ -244,7 +244,7 @@ def begin_finding(session: Session, workflow_id: int) -> None:
 
 def _links(session: Session, workflow_id: int) -> list[bool]:
     statement = (
-        select(func.coalesce(func.bool_or(col(StageOutput.for_next_stage)), False))  # noqa: FBT003  SQL's constant
+        select(func.coalesce(func.bool_or(col(StageOutput.for_next_stage)), False))
         .select_from(Stage)
         .outerjoin(StageOutput, col(StageOutput.stage_id) == col(Stage.stage_id))
         .where(Stage.workflow_id == workflow_id)

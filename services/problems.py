@@ -3,15 +3,17 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from engine.errors import ClockSkew, EngineError, InvalidInput, NotFound, Unavailable
+from justin.schemas import sentences
+from justin.schemas.sentences import FieldError
 from justin.schemas.views import Problem
 
 log = logging.getLogger(__name__)
@@ -39,17 +41,6 @@ def response(
     return JSONResponse(content, status, headers, media_type="application/problem+json")
 
 
-def fields(errors: Sequence[ErrorDetails | dict[str, Any]]) -> list[dict[str, Any]]:
-    """Turn pydantic's errors into fields and sentences; what was sent is not repeated, for it may be a secret."""
-    return [
-        {"field": ".".join(str(part) for part in error["loc"]), "message": _sentence(error["msg"])} for error in errors
-    ]
-
-
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
 def _engine_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EngineError)  # noqa: S101  this handler is installed for nothing else
     extra = {"server_time": int(time.time())} if isinstance(error, ClockSkew) else None
@@ -57,10 +48,17 @@ def _engine_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _validation_error(_request: Request, error: Exception) -> JSONResponse:
+    """Name the fields and say what each should have been; what was sent is not repeated, for it may be a secret."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  as above
-    found = fields(error.errors())
-    detail = "; ".join(f"{item['field']}: {item['message']}" for item in found)
-    return response(InvalidInput.status, InvalidInput.code, detail, found)
+    found = [_without_place(item) for item in sentences.of_details(error.errors())]
+    detail = "; ".join(str(item) for item in found)
+    errors = [{"field": item.field, "message": item.sentence} for item in found]
+    return response(InvalidInput.status, InvalidInput.code, detail, errors)
+
+
+def _without_place(error: FieldError) -> FieldError:
+    """Drop FastAPI's word for where the field was: in the body, the path, the query or a header."""
+    return replace(error, location=error.location[1:] or error.location)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

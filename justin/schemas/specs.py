@@ -131,7 +131,7 @@ class StageSpec(Message):
             raise ValueError(f"the jobscript is larger than {MAX_JOBSCRIPT_BYTES} bytes: put data elsewhere")
         if "\x00" in value:
             raise ValueError("the jobscript holds a NUL byte: it is not a script")
-        if value and not value.startswith("#!"):
+        if value.strip() and not value.startswith("#!"):
             raise ValueError("the jobscript must begin with '#!' and the program that runs it, as in '#!/bin/bash'")
         return value
 

@@ -1,0 +1,47 @@
+"""What happened."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from justin.states import EventType
+from models.database import Session
+from models.statements import load
+
+_LIST_EVENTS = load("list_events")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event; `stage_id` is the stage's number."""
+
+    event_id: int
+    event_type: EventType
+    time: datetime
+    actor: str
+    workflow_id: int | None
+    stage_id: int | None
+    did: str | None
+    jobsub_id: str | None
+    site: str | None
+    entry: str | None
+    rse: str | None
+    seconds: float | None
+    details: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events; what is None does not matter. `stage_id` is the stage's number; a DID needs its workflow."""
+
+    workflow_id: int | None = None
+    stage_id: int | None = None
+    job: str | None = None
+    did: str | None = None
+    event_type: EventType | None = None
+
+
+def list_events(session: Session, wanted: EventFilter, limit: int, after: int = 0) -> list[EventRow]:
+    """List events as they happened; `after` is the key of the last one seen."""
+    rows = _LIST_EVENTS.run(session, **asdict(wanted), limit=limit, after=after)
+    return [EventRow(event_id, EventType(event_type), *rest) for event_id, event_type, *rest in rows]

@@ -1,0 +1,20 @@
+"""The allocator as an application."""
+
+from fastapi import FastAPI
+
+import justin
+from engine import wiring
+from engine.runtime import Runtime
+from services import health, problems
+from services.allocator import routes, samweb
+
+
+def create_app(runtime: Runtime | None = None) -> FastAPI:
+    """Make the application, on the process's own runtime unless one is given."""
+    app = FastAPI(title="justIN allocator", version=justin.__version__, description=__doc__ or "")
+    app.state.runtime = runtime or wiring.current()
+    problems.install(app)
+    app.include_router(health.router)
+    app.include_router(routes.router)
+    app.include_router(samweb.router)
+    return app

@@ -1,0 +1,94 @@
+"""The calls of jobs: each is one transaction, committed before its reply is made."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+from engine import aborts, allocation, calls, heartbeats, results, starts
+from engine.calls import Key
+from engine.errors import NoFile, NoWork
+from engine.signing import SignedRequest
+from justin.schemas.jobs import (
+    ConfirmResults,
+    GetAllocatedFiles,
+    GetFile,
+    GetJobscript,
+    Heartbeat,
+    HeartbeatReply,
+    JobAborted,
+    JobReply,
+    Jobscript,
+    RecordResults,
+    RecordResultsReply,
+)
+from services.allocator import signed
+from services.allocator.signed import KIBIBYTE, MEBIBYTE
+from services.dependencies import Running
+
+router = APIRouter(prefix="/api/allocator", tags=["allocator"])
+
+Small = Annotated[SignedRequest, Depends(signed.within(64 * KIBIBYTE))]
+WithLog = Annotated[SignedRequest, Depends(signed.within(256 * KIBIBYTE))]
+WithOutputs = Annotated[SignedRequest, Depends(signed.within(64 * MEBIBYTE))]
+
+
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    """Document the body, which is read by hand because its very bytes are signed."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+@router.post("/get_jobscript", openapi_extra=_takes(GetJobscript))
+def get_jobscript(runtime: Running, request: Small) -> Jobscript:
+    """Choose the stage for a slot that starts, and answer with its work."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        work = starts.start(session, runtime.settings, job, calls.message(GetJobscript, request))
+    if work is None:
+        raise NoWork
+    return work
+
+
+@router.post("/get_file", response_class=PlainTextResponse, openapi_extra=_takes(GetFile))
+def get_file(runtime: Running, request: Small) -> PlainTextResponse:
+    """Give the job its next input: `DID PFN RSE`."""
+    with calls.opened(runtime, request, Key.JOBSCRIPT) as (session, job):
+        offer = allocation.next_file(session, job)
+    if offer.file is None:
+        raise NoFile(offer.why)
+    return PlainTextResponse(f"{offer.file.did} {offer.file.pfn} {offer.file.rse}\n")
+
+
+@router.post("/get_allocated_files", response_class=PlainTextResponse, openapi_extra=_takes(GetAllocatedFiles))
+def get_allocated_files(runtime: Running, request: Small) -> PlainTextResponse:
+    """List the inputs that the job was given so far, one DID a line."""
+    with calls.opened(runtime, request, Key.JOBSCRIPT) as (session, job):
+        dids = allocation.allocated_dids(session, job)
+    return PlainTextResponse("".join(f"{did}\n" for did in dids))
+
+
+@router.post("/send_heartbeat", openapi_extra=_takes(Heartbeat))
+def send_heartbeat(runtime: Running, request: WithLog) -> HeartbeatReply:
+    """Note that the job lives, and say whether it should go on."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        return heartbeats.hear(session, job, calls.message(Heartbeat, request))
+
+
+@router.post("/record_results", openapi_extra=_takes(RecordResults))
+def record_results(runtime: Running, request: WithOutputs) -> RecordResultsReply:
+    """Take the report of a jobscript that ended, and say where each output may go."""
+    return results.record(runtime, request)
+
+
+@router.post("/confirm_results", openapi_extra=_takes(ConfirmResults))
+def confirm_results(runtime: Running, request: WithOutputs) -> JobReply:
+    """Take the word of the wrapper that every output lies where it should."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        return results.confirm(session, job, calls.message(ConfirmResults, request))
+
+
+@router.post("/job_aborted", openapi_extra=_takes(JobAborted))
+def job_aborted(runtime: Running, request: WithLog) -> JobReply:
+    """End a job that its wrapper gives up."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        return aborts.abort(session, job, calls.message(JobAborted, request))

@@ -1,0 +1,32 @@
+"""The API as an application."""
+
+from fastapi import APIRouter, FastAPI
+
+import justin
+from engine import wiring
+from engine.runtime import Runtime
+from services import health, problems
+from services.api.routes import campaigns, events, files, jobs, places, queries, stages, system, workflows
+
+DESCRIPTION = """
+Workflows of justIN: made, steered and looked at. The Python API and the command line do all they do through it.
+
+Lists come in pages: `limit` says how long, and `next_after` of a page is the `after` of the next. Errors are
+`application/problem+json` with a `code` that stays the same.
+"""
+
+PREFIX = "/api/v1"
+_ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places)
+
+
+def create_app(runtime: Runtime | None = None) -> FastAPI:
+    """Make the application, on the process's own runtime unless one is given."""
+    app = FastAPI(title="justIN", version=justin.__version__, description=DESCRIPTION)
+    app.state.runtime = runtime or wiring.current()
+    problems.install(app)
+    app.include_router(health.router)
+    version = APIRouter(prefix=PREFIX)
+    for module in _ROUTERS:
+        version.include_router(module.router)
+    app.include_router(version)
+    return app

@@ -1,0 +1,21 @@
+"""Who the caller of the API is: until there is sign-in, the one local user."""
+
+import getpass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from engine import people
+from engine.rights import Caller
+from services.api import loopback
+from services.dependencies import Running
+
+
+def _caller(request: Request, runtime: Running) -> Caller:
+    loopback.require(request)
+    with runtime.session() as session:
+        return people.identify(session, runtime.settings.api.local_user or getpass.getuser())
+
+
+Calling = Annotated[Caller, Depends(_caller)]
+"""The caller; a route that takes it is closed to everybody else."""

@@ -1,0 +1,36 @@
+"""What happened."""
+
+from fastapi import APIRouter
+
+from engine.errors import InvalidInput
+from justin.schemas.views import EventView, Page
+from justin.states import EventType
+from models.queries import events
+from models.queries.events import EventFilter
+from services.api.auth import Calling
+from services.api.paging import page
+from services.api.parameters import DEFAULT_LIMIT, After, Limit, Name, OfStage, OfWorkflow
+from services.dependencies import Running
+
+router = APIRouter(prefix="/events", tags=["events"])
+
+
+@router.get("")
+def several(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  closed to strangers
+    workflow_id: OfWorkflow = None,
+    stage_id: OfStage = None,
+    job: Name = None,
+    did: Name = None,
+    event_type: EventType | None = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> Page[EventView]:
+    """List events as they happened; a file's by `did` and `workflow_id`."""
+    if did is not None and workflow_id is None:
+        raise InvalidInput("To see the events of a file, give workflow_id with did.")
+    wanted = EventFilter(workflow_id, stage_id, job, did, event_type)
+    with runtime.session() as session:
+        rows = events.list_events(session, wanted, limit + 1, after or 0)
+    return page(rows, limit, lambda row: row.event_id, EventView)

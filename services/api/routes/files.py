@@ -1,0 +1,76 @@
+"""Files of workflows, their copies and datasets."""
+
+from fastapi import APIRouter
+
+from engine import steering, viewing
+from justin.schemas.specs import FileSelection
+from justin.schemas.views import DatasetView, FileView, Moved, Page, ReplicaView
+from justin.states import FileState
+from models.queries import files
+from models.queries.files import FileFilter
+from services.api.auth import Calling
+from services.api.paging import page
+from services.api.parameters import DEFAULT_LIMIT, After, Limit, Name, OfStage, WorkflowId
+from services.dependencies import Running
+
+router = APIRouter(prefix="/workflows/{workflow_id}", tags=["files"])
+
+
+@router.get("/files")
+def several(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  closed to strangers
+    workflow_id: WorkflowId,
+    stage_id: OfStage = None,
+    state: FileState | None = None,
+    did: Name = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> Page[FileView]:
+    """List inputs and outputs, in the order in which they became known."""
+    wanted = FileFilter(workflow_id, stage_id, state, did)
+    with runtime.session() as session:
+        viewing.require_workflow(session, workflow_id)
+        rows = files.list_files(session, wanted, limit + 1, after or 0)
+    return page(rows, limit, lambda row: row.file_id, FileView)
+
+
+@router.get("/replicas")
+def replicas(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  closed to strangers
+    workflow_id: WorkflowId,
+    stage_id: OfStage = None,
+    did: Name = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> Page[ReplicaView]:
+    """List where files are; a page holds every copy of `limit` files."""
+    wanted = FileFilter(workflow_id, stage_id, None, did)
+    with runtime.session() as session:
+        viewing.require_workflow(session, workflow_id)
+        found = files.list_files(session, wanted, limit + 1, after or 0)
+        shown = [row.file_id for row in found[:limit]]
+        copies = files.list_replicas(session, shown)
+    items = [ReplicaView.model_validate(copy) for copy in copies]
+    return Page(items=items, next_after=shown[-1] if len(found) > limit else None)
+
+
+@router.get("/datasets")
+def datasets(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list[DatasetView]:  # noqa: ARG001  as above
+    """List the datasets that hold the workflow's outputs."""
+    with runtime.session() as session:
+        viewing.require_workflow(session, workflow_id)
+        return [DatasetView.model_validate(row) for row in files.list_datasets(session, workflow_id)]
+
+
+@router.post("/files/fail")
+def fail(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
+    """Give up inputs that are not processed yet."""
+    return Moved(moved=steering.fail_files(runtime, caller, workflow_id, chosen))
+
+
+@router.post("/files/retry")
+def retry(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
+    """Look again for inputs that failed or had no copy."""
+    return Moved(moved=steering.retry_files(runtime, caller, workflow_id, chosen))

@@ -1,0 +1,54 @@
+"""Jobs and what they wrote."""
+
+from fastapi import APIRouter
+
+from engine.errors import NotFound
+from justin.schemas.views import JobLogView, JobView, Page
+from justin.states import JobState
+from models.queries import jobs
+from models.queries.jobs import JobFilter, JobRow
+from services.api.auth import Calling
+from services.api.paging import page
+from services.api.parameters import DEFAULT_LIMIT, After, JobsubId, Limit, Name, OfStage, OfWorkflow
+from services.dependencies import Running
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.get("")
+def several(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  closed to strangers
+    workflow_id: OfWorkflow = None,
+    stage_id: OfStage = None,
+    state: JobState | None = None,
+    site: Name = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> Page[JobView]:
+    """List jobs, newest first."""
+    with runtime.session() as session:
+        rows = jobs.list_jobs(session, JobFilter(workflow_id, stage_id, state, site), limit + 1, after)
+    return page(rows, limit, lambda row: row.job_id, JobView)
+
+
+@router.get("/{jobsub_id}")
+def one(runtime: Running, caller: Calling, jobsub_id: JobsubId) -> JobView:  # noqa: ARG001  closed to strangers
+    """Show a job."""
+    return JobView.model_validate(_job(runtime, jobsub_id))
+
+
+@router.get("/{jobsub_id}/logs")
+def logs(runtime: Running, caller: Calling, jobsub_id: JobsubId) -> list[JobLogView]:  # noqa: ARG001  as above
+    """Give what is kept of what a job, its wrapper and the pool wrote."""
+    _job(runtime, jobsub_id)
+    with runtime.session() as session:
+        return [JobLogView.model_validate(row) for row in jobs.job_logs(session, jobsub_id)]
+
+
+def _job(runtime: Running, jobsub_id: JobsubId) -> JobRow:
+    with runtime.session() as session:
+        found = jobs.one_job(session, jobsub_id)
+    if found is None:
+        raise NotFound(f"There is no job {jobsub_id}.")
+    return found
