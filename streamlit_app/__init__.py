@@ -1,0 +1,1 @@
+"""The dashboard: it reads through models.queries, and changes nothing."""

@@ -1,0 +1,58 @@
+"""The list of workflows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from justin.states import WorkflowState
+from models.queries.workflows import WorkflowFilter, WorkflowRow
+from streamlit_app import cached
+from streamlit_app.components import filters, tables
+
+COLUMNS = ("workflow", "name", "user", "state", "message", "scope", "query", "created", "finished")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A workflow in the list."""
+
+    workflow: str
+    name: str
+    user: str
+    state: str
+    message: str
+    scope: str
+    query: str
+    created: datetime
+    finished: datetime | None
+
+
+def page() -> None:
+    """Show the newest workflows that fit the filters."""
+    st.title("Workflows")
+    left, middle, right = st.columns(3)
+    with left:
+        state = filters.choice("State", "state", WorkflowState)
+    with middle:
+        user = filters.text("User", "user")
+    with right:
+        scope = filters.text("Scope", "scope")
+    wanted = WorkflowFilter(state=WorkflowState(state) if state else None, user=user, scope=scope)
+    found = [_line(row) for row in cached.list_workflows(wanted)]
+    tables.show(found, "workflows", COLUMNS, links={"workflow": r"workflow=(\d+)"})
+    st.caption("Times are UTC.")
+
+
+def _line(row: WorkflowRow) -> Line:
+    return Line(
+        workflow=f"/workflow?workflow={row.workflow_id}",
+        name=row.name,
+        user=row.user,
+        state=row.state,
+        message=row.state_message,
+        scope=row.scope,
+        query=row.mql,
+        created=row.created_at,
+        finished=row.finished_at,
+    )
