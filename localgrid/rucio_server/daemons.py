@@ -19,17 +19,19 @@ WAIT_SECONDS = 0.5
 PING_SECONDS = 10
 FIRST_FAILURE_PAUSE_SECONDS = 1.0
 
-# In the order in which work flows: rules are evaluated, expired things cleaned, usage counted, bytes deleted.
+# In the order in which work flows: rules are evaluated, files moved, expired things cleaned, usage counted, bytes
+# deleted. The mover is ours; it lies beside this file.
 DAEMONS: dict[str, dict[str, Any]] = {
-    "judge.injector": {},
-    "judge.evaluator": {},
-    "judge.repairer": {},
-    "undertaker.undertaker": {},
-    "judge.cleaner": {},
-    "abacus.account": {},
-    "abacus.rse": {},
-    "abacus.collection_replica": {},
-    "reaper.reaper": {"greedy": True, "scheme": "file"},
+    "rucio.daemons.judge.injector": {},
+    "rucio.daemons.judge.evaluator": {},
+    "mover": {},
+    "rucio.daemons.judge.repairer": {},
+    "rucio.daemons.undertaker.undertaker": {},
+    "rucio.daemons.judge.cleaner": {},
+    "rucio.daemons.abacus.account": {},
+    "rucio.daemons.abacus.rse": {},
+    "rucio.daemons.abacus.collection_replica": {},
+    "rucio.daemons.reaper.reaper": {"greedy": True, "scheme": "file"},
 }
 
 stopping = Event()
@@ -39,7 +41,7 @@ log = logging.getLogger("localgrid.daemons")
 def main(pulse: Path, pause_seconds: float) -> None:
     """Run passes until told to stop."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
-    modules = {name: import_module(f"rucio.daemons.{name}") for name in DAEMONS}
+    modules = {name: import_module(name) for name in DAEMONS}
     server = str(import_module("rucio.common.config").config_get("client", "rucio_host"))
     wait_for(f"{server}/ping")
     passes = 0
