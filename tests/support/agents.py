@@ -1,0 +1,51 @@
+"""All agents in one plain loop, without Prefect: `python -m tests.support.agents`.
+
+The tests that kill things use it, for a cycle costs milliseconds and begins at once.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+from engine import completion, finder, job_factory, job_watch, outputs, problems, wiring
+from engine.runtime import Runtime
+
+PAUSE_SECONDS = 0.2
+
+LOG = logging.getLogger(__name__)
+
+
+def find(runtime: Runtime) -> None:
+    """Run a cycle of the finder."""
+    for workflow_id in finder.workflows_due(runtime):
+        finder.find_files(runtime, workflow_id)
+    for stage_id in finder.stages_to_locate(runtime):
+        finder.locate_files(runtime, stage_id)
+
+
+CYCLES: tuple[Callable[[Runtime], object], ...] = (
+    find,
+    job_factory.submit_jobs,
+    outputs.register_outputs,
+    job_watch.watch_jobs,
+    problems.pause_workflows,
+    completion.complete_workflows,
+)
+
+
+def main() -> None:
+    """Run cycle after cycle until killed."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    runtime = wiring.current()
+    while True:
+        for cycle in CYCLES:
+            try:
+                cycle(runtime)
+            except Exception:  # the edge that is Prefect's in production: one failed cycle does not end the agent
+                LOG.exception("A cycle failed.")
+        time.sleep(PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
