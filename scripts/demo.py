@@ -84,6 +84,7 @@ def _say_where(ours: Servers, directory: Path, picture: Path, seconds: float) ->
     option = "" if directory == DEFAULT_DIRECTORY else f" --directory {directory}"
     console.print(f"Done in {seconds:.0f} s. The Z boson's peak: [bold]{picture}[/]", soft_wrap=True)
     console.print(f"  Prefect, the agents at work:  {ours.prefect_url}")
+    console.print(f"  Dashboard, the workflows:     {ours.dashboard_url}")
     console.print(f"  API and its documentation:    {ours.api_url}/docs")
     console.print(f"  Command line:                 export JUSTIN_URL={ours.api_url}; .venv/bin/justin show-workflows")
     console.print(f"  Stop all of it:               scripts/demo --stop{option}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Our own servers as components beside a local grid: allocator, API, Prefect server and the worker of the agents."""
+"""Our own servers as components beside a local grid: the two services, the dashboard, Prefect and the agents' worker."""
 
 import functools
 import json
@@ -18,7 +18,8 @@ from scripts import world
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTS_FILE = "servers.json"
-ALLOCATOR, API, PREFECT, WORKER = "allocator", "api", "prefect", "worker"
+ALLOCATOR, API, DASHBOARD, PREFECT, WORKER = "allocator", "api", "dashboard", "prefect", "worker"
+PORT_NAMES = (ALLOCATOR, API, DASHBOARD, PREFECT)
 PREFECT_READY_SECONDS = 180
 WORKER_STOP_SECONDS = 30
 
@@ -48,6 +49,11 @@ class Servers:
         """Where operators look at the agents."""
         return f"http://{LOOPBACK}:{self.ports[PREFECT]}"
 
+    @property
+    def dashboard_url(self) -> str:
+        """Where everybody looks at workflows."""
+        return f"http://{LOOPBACK}:{self.ports[DASHBOARD]}"
+
     def environment(self) -> dict[str, str]:
         """Return the settings of every one of them."""
         return {
@@ -67,7 +73,7 @@ class Servers:
 
     def components(self) -> list[Component]:
         """Return all of them, the agents as deployments of Prefect."""
-        return [*self.services(), self._prefect(), self._worker()]
+        return [*self.services(), self._prefect(), self._worker(), self._dashboard()]
 
     def _prefect(self) -> Component:
         return Component(
@@ -87,6 +93,27 @@ class Servers:
             directory=ROOT,
             needs=(ALLOCATOR, PREFECT, "rucio", "metacat", "pool"),
             stop_seconds=WORKER_STOP_SECONDS,
+        )
+
+    def _dashboard(self) -> Component:
+        options = {
+            "server.address": LOOPBACK,
+            "server.port": str(self.ports[DASHBOARD]),
+            "server.headless": "true",
+            "server.fileWatcherType": "none",
+            "browser.gatherUsageStats": "false",
+        }
+        return Component(
+            name=DASHBOARD,
+            command=(
+                *(sys.executable, "-m", "streamlit", "run", "streamlit_app/app.py"),
+                *(f"--{name}={value}" for name, value in options.items()),
+            ),
+            environment=self.environment(),
+            directory=ROOT,
+            needs=(ALLOCATOR,),
+            address=self.dashboard_url,
+            ready=answers(f"{self.dashboard_url}/_stcore/health"),
         )
 
     def _prefect_environment(self) -> dict[str, str]:
@@ -112,7 +139,7 @@ def plan(grid: Grid, *, agent_interval_seconds: float = 3.0, settings: Mapping[s
     """Choose the ports of our servers, or keep those chosen before, and write them down beside the grid."""
     file = grid.directory / PORTS_FILE
     before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-    ports = {name: _port(grid.directory, name, before.get(name)) for name in (ALLOCATOR, API, PREFECT)}
+    ports = {name: _port(grid.directory, name, before.get(name)) for name in PORT_NAMES}
     file.write_text(json.dumps(ports))
     return Servers(grid, ports, agent_interval_seconds, settings or {})
 
