@@ -1,4 +1,4 @@
-"""Our own servers as components beside a local grid: the two services, the dashboard, Prefect and the agents' worker."""
+"""Our own servers as components beside a local grid: services, dashboard, Prefect and the worker of the agents."""
 
 import functools
 import json
