@@ -1,25 +1,36 @@
 """How a jobscript is started in Apptainer, with an environment that arrives unchanged."""
 
 import os
-import re
 from typing import Dict, List, Mapping, NamedTuple
 
 from wrapper.workspace import Workspace, write_private
 
 HOME = "/home"
-NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 READ_ONLY_IN_SHELLS = {"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"}
 STARTED = "started"
 NOT_RUN = "not-run"
 
 # Apptainer's own ways to set variables go through two shells that lose newlines and expand `$()`; a script of
-# single-quoted words loses nothing. The trap is forgotten by an exec that works, so it tells of one that does not.
+# single-quoted words loses nothing. Shells differ in what they do after an exec that failed, so the interpreter is
+# looked for before.
 LAUNCHER = """\
 #!/bin/sh
 cd {home}/workspace || exit 1
 : > {home}/.justin/{started}
+IFS= read -r line < {home}/justin-jobscript
+set -f
+case $line in
+    '#!'*)
+        set -- ${{line#??}}
+        if [ ! -x "$1" ]; then
+            echo "there is no $1 in this image" >&2
+            : > {home}/.justin/{not_run}
+            exit 126
+        fi
+        ;;
+esac
+unset line
 {exports}
-trap 'echo $? > {home}/.justin/{not_run}' EXIT
 exec {home}/justin-jobscript
 """
 
@@ -62,17 +73,11 @@ def launcher(values: Mapping[str, str]) -> bytes:
 
 def settable(values: Mapping[str, str]) -> Dict[str, str]:
     """Leave out what a shell cannot export; HOME is Apptainer's own."""
-    return {
-        name: value
-        for name, value in values.items()
-        if NAME.match(name) and name not in READ_ONLY_IN_SHELLS and name != "HOME"
-    }
+    return {name: value for name, value in values.items() if name not in READ_ONLY_IN_SHELLS and name != "HOME"}
 
 
 def quoted(value: str) -> str:
     """Quote a value for a POSIX shell so that every character stands for itself."""
-    if "\0" in value:
-        raise ValueError("an environment variable cannot hold a NUL character")
     return "'" + value.replace("'", "'\\''") + "'"
 
 

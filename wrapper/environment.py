@@ -1,11 +1,14 @@
 """The environment that a jobscript sees."""
 
-from typing import Any, Dict, List, Mapping, NamedTuple
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from wrapper.gpus import Gpu
 from wrapper.job import Job
+from wrapper.log import say
 
 MIB = 1024 * 1024
+NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "USER", "LOGNAME")
 """What a jobscript that runs outside a container takes over from the node."""
 
@@ -23,7 +26,7 @@ def contract(job: Job, work: Mapping[str, Any], place: Place, gpus: List[Gpu], s
     """Return what every jobscript is promised; the user's own variables come first, so the system's win."""
     # Python would keep its last output to itself when the wall time ends.
     values = {"PYTHONUNBUFFERED": "1"}
-    values.update((str(name), str(value)) for name, value in work["environment"])
+    values.update(_of_the_user(work["environment"]))
     values.update(
         {
             "HOME": place.home,
@@ -59,6 +62,17 @@ def outside(node: Mapping[str, str], scratch: str) -> Dict[str, str]:
     values.setdefault("LANG", "C.UTF-8")
     values["TMPDIR"] = scratch
     return values
+
+
+def _of_the_user(pairs: List[Tuple[str, str]]) -> Dict[str, str]:
+    """Take over the user's variables; a name that is none cannot be set in every shell, so it is set in none."""
+    broken = [name for name, value in pairs if "\0" in value]
+    if broken:
+        raise ValueError("an environment variable cannot hold a NUL character: {}".format(broken))
+    for name, _ in pairs:
+        if not NAME.match(name):
+            say("{!r} is no name of an environment variable".format(name))
+    return {name: value for name, value in pairs if NAME.match(name)}
 
 
 def _credentials(place: Place) -> Dict[str, str]:

@@ -23,16 +23,17 @@ def guard(work: Callable[[], int], mourn: Callable[[int], int]) -> int:
     processes.hide_memory()
     worker = os.fork()
     if worker == 0:
+        processes.adopt_orphans()  # a child does not inherit that
         processes.end_with_parent(guardian)
         code = work()
         sys.stdout.flush()
         # Threads that wait for the network must not hold up the end.
         os._exit(code)
     status = _wait(worker)
+    processes.sweep()
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     say("the wrapper was killed by signal {}".format(os.WTERMSIG(status)))
-    processes.sweep()
     return mourn(os.WTERMSIG(status))
 
 

@@ -1,7 +1,9 @@
 """Brings every output of a job to one of its targets."""
 
+import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from wrapper import directory, webdav, xrootd
 from wrapper.heartbeat import StoppedError
@@ -20,6 +22,7 @@ REMOVE: Dict[str, Put] = {
     "root": xrootd.remove,
 }
 
+AT_ONCE = 4
 SHORTEST_TIMEOUT_SECONDS = 1200.0
 SLOWEST_BYTES_PER_SECOND = 1024 * 1024
 
@@ -70,21 +73,30 @@ def _target(told: Json) -> Target:
 
 
 def upload_all(wanted: List[Plan], ca_path: str, check: Callable[[], None]) -> List[Stored]:
-    """Upload all outputs, asking before each whether the job is to go on.
+    """Upload all outputs, some at once, asking before each whether the job is to go on.
 
     Raises NoTargetError when one finds no place, StoppedError when the job is to stop. The outputs that have theirs are
     deleted from it then: the job is still this one's, and so are the names.
     """
-    stored: List[Stored] = []
+    over = threading.Event()
+
+    def upload(plan: Plan) -> Optional[Stored]:
+        if over.is_set():
+            return None
+        check()
+        return _upload(plan, ca_path)
+
+    threads = ThreadPoolExecutor(AT_ONCE)
+    uploads = [threads.submit(upload, plan) for plan in wanted]
     try:
-        for plan in wanted:
-            check()
-            stored.append(_upload(plan, ca_path))
+        return [stored for stored in (each.result() for each in uploads) if stored]
     except (NoTargetError, StoppedError):
-        for done in stored:
-            _take_back(done)
+        over.set()
+        threads.shutdown()
+        _take_back(uploads)
         raise
-    return stored
+    finally:
+        over.set()
 
 
 def _upload(plan: Plan, ca_path: str) -> Stored:
@@ -111,7 +123,14 @@ def _put(parcel: Parcel, target: Target) -> None:
     PUT[target.protocol](parcel, target)
 
 
-def _take_back(stored: Stored) -> None:
+def _take_back(uploads: "List[Future[Optional[Stored]]]") -> None:
+    """Delete what was stored; what cannot be deleted stays, and its name is said."""
+    for stored in (each.result() for each in uploads if not each.exception()):
+        if stored:
+            _remove(stored)
+
+
+def _remove(stored: Stored) -> None:
     try:
         REMOVE[stored.target.protocol](stored.parcel, stored.target)
     except UploadError as error:

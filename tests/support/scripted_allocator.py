@@ -46,7 +46,9 @@ class Answer:
 
 
 def problem(status: int, code: str, **fields: Any) -> Answer:
-    return Answer(status, {"type": "about:blank", "title": code, "status": status, "code": code, "detail": code, **fields})
+    return Answer(
+        status, {"type": "about:blank", "title": code, "status": status, "code": code, "detail": code, **fields}
+    )
 
 
 @dataclass
@@ -56,6 +58,42 @@ class Call:
     method: str
     message: Any
     arrived: float
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Listener)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        answer = self.server.allocator.answer(self.path.removeprefix(PATH), body, dict(self.headers.items()))
+        time.sleep(answer.delay_seconds)
+        if answer.status:
+            self._reply(answer)
+        self.close_connection = True
+
+    def _reply(self, answer: Answer) -> None:
+        is_text = isinstance(answer.body, str)
+        content = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_words: object) -> None:
+        """Keep the tests' output clean."""
+
+
+class Listener(ThreadingHTTPServer):
+    """The address of a scripted allocator."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, allocator: "ScriptedAllocator") -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.allocator = allocator
 
 
 class ScriptedAllocator:
@@ -73,15 +111,16 @@ class ScriptedAllocator:
         self.clock_offset_seconds = 0.0
         self._nonces: set[str] = set()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Listener(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}{PATH}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -107,7 +146,8 @@ class ScriptedAllocator:
             self.calls.append(Call(method, message, time.monotonic()))
             if self.script[method]:
                 return self.script[method].popleft()
-            return getattr(self, "_" + method)(message)
+            answer: Answer = getattr(self, "_" + method)(message)
+            return answer
 
     def _check(self, method: str, body: bytes, headers: dict[str, str]) -> Answer | None:
         if method not in REQUESTS:
@@ -171,34 +211,6 @@ class ScriptedAllocator:
 
     def _job_aborted(self, _message: jobs.JobAborted) -> Answer:
         return Answer(body={"state": "aborted"})
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        allocator = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = allocator.answer(self.path.removeprefix(PATH), body, dict(self.headers.items()))
-                time.sleep(answer.delay_seconds)
-                if answer.status:
-                    self._reply(answer)
-                self.close_connection = True
-
-            def _reply(self, answer: Answer) -> None:
-                is_text = isinstance(answer.body, str)
-                content = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
-                self.send_response(answer.status)
-                self.send_header("Content-Type", "text/plain" if is_text else "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_words: object) -> None:
-                """Keep the tests' output clean."""
-
-        return Handler
 
 
 def default_work() -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ class Slot:
             start_new_session=True,
         )
 
+    def start_with(self, jobscript: str) -> "subprocess.Popen[str]":
+        self.allocator.work["jobscript"] = jobscript
+        return self.start()
+
     def run(self, jobscript: str | None = None, timeout: float = 60) -> "Finished":
         """Run a wrapper to its end."""
         if jobscript is not None:
@@ -109,10 +113,6 @@ def alive(marker: str) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def with_environ(**values: str) -> Mapping[str, str]:
-    return values
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,9 @@ exit 0
 """
 
 
-def test_outputs_reach_their_storage_and_are_confirmed(slot: Slot, allocator: ScriptedAllocator, tmp_path: Path) -> None:
+def test_outputs_reach_their_storage_and_are_confirmed(
+    slot: Slot, allocator: ScriptedAllocator, tmp_path: Path
+) -> None:
     allocator.files.append("usertests:a.root root://host//a.root MANCHESTER")
     allocator.work["output_patterns"] = [{"pattern_id": 1, "pattern": "*_reco.root", "for_next_stage": False}]
     allocator.targets = [file_target(tmp_path / "rse")]
@@ -66,7 +68,7 @@ def test_jobscript_ended_by_a_signal_is_told_as_its_negative(slot: Slot, allocat
 
 
 def test_slot_is_described(slot: Slot, allocator: ScriptedAllocator, tmp_path: Path) -> None:
-    (tmp_path / "job.ad").write_text("RequestCpus = 4\nRequestMemory = 8000\nOwner = \"justin\"\n")
+    (tmp_path / "job.ad").write_text('RequestCpus = 4\nRequestMemory = 8000\nOwner = "justin"\n')
     (tmp_path / "machine.ad").write_text("Cpus = 8\nGLIDEIN_Max_Walltime = 86399\nGLIDEIN_ToDie = time() + 1\n")
     slot.environ = {
         "_CONDOR_JOB_AD": str(tmp_path / "job.ad"),
@@ -87,7 +89,14 @@ def test_slot_is_described(slot: Slot, allocator: ScriptedAllocator, tmp_path: P
 
 def test_secret_is_gone_before_the_jobscript_runs(slot: Slot, allocator: ScriptedAllocator) -> None:
     halves = f"one={SECRET[:32]}; two={SECRET[32:]}"  # or it would find itself
-    slot.run(f'#!/bin/sh\n{halves}; cd ../..; ls; grep -r $one$two . && echo FOUND; env | grep $one$two && echo FOUND\nexit 0\n')
+    slot.run(f"""#!/bin/sh
+{halves}
+cd ../..
+ls
+grep -r $one$two . && echo FOUND
+env | grep $one$two && echo FOUND
+exit 0
+""")
 
     log = allocator.one("record_results").jobscript_log
     assert "job.json" in log
@@ -118,7 +127,9 @@ def test_missing_interpreter_is_reported_as_such(slot: Slot, allocator: Scripted
 
 
 def test_only_the_end_of_a_long_log_is_told(slot: Slot, allocator: ScriptedAllocator) -> None:
-    slot.run("#!/usr/bin/env python3\nimport sys\nsys.stdout.buffer.write(b'\\xc3\\xa9' * 30000 + b'\\x00\\xff\\nend\\n')\n")
+    slot.run(
+        "#!/usr/bin/env python3\nimport sys\nsys.stdout.buffer.write(b'\\xc3\\xa9' * 30000 + b'\\x00\\xff\\nend\\n')\n"
+    )
 
     log = allocator.one("record_results").jobscript_log
     assert len(log) == 10_000
