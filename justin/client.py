@@ -10,7 +10,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from justin import config, waiting
 from justin.errors import BadReply
-from justin.schemas.specs import CampaignSpec, FileSelection, StageAddition, StageSpec, StateChange, WorkflowSpec
+from justin.schemas.specs import (
+    CampaignSpec,
+    FileSelection,
+    QuerySpec,
+    StageAddition,
+    StageSpec,
+    StateChange,
+    WorkflowSpec,
+)
 from justin.schemas.views import (
     CampaignView,
     DatasetView,
@@ -25,7 +33,9 @@ from justin.schemas.views import (
     QueryPreview,
     ReplicaView,
     ServerTime,
+    SiteView,
     StageView,
+    StorageView,
     WorkflowView,
 )
 from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobState, WorkflowState
@@ -189,10 +199,7 @@ class Client:
 
     def preview(self, mql: str) -> QueryPreview:
         """Ask what a query would find now."""
-        return self._read(
-            self._transport.request("POST", "/queries/preview", content=TypeAdapter(dict).dump_json({"mql": mql})),
-            QueryPreview,
-        )
+        return self._post("/queries/preview", QuerySpec(mql=mql), QueryPreview, repeat=Repeat.ALWAYS)
 
     # Jobs and events
 
@@ -225,9 +232,10 @@ class Client:
         jobsub_id: str | None = None,
         did: str | None = None,
         event_type: EventType | None = None,
+        after: int = 0,
         limit: int | None = None,
     ) -> Iterator[EventView]:
-        """List what happened, newest first."""
+        """List what happened, in its order, after the event of that id; a file's events need its workflow."""
         params = {
             "workflow_id": workflow_id,
             "stage_id": stage_id,
@@ -235,7 +243,7 @@ class Client:
             "did": did,
             "event_type": event_type,
         }
-        return self._pages("/events", Page[EventView], params, limit)
+        return self._pages("/events", Page[EventView], params, limit, after)
 
     # Campaigns and the server itself
 
@@ -259,10 +267,20 @@ class Client:
         """Ask for the server's clock and version."""
         return self._get("/time", ServerTime)
 
+    def sites(self) -> list[SiteView]:
+        """List the sites where jobs may run."""
+        return self._get("/sites", list[SiteView])
+
+    def storages(self) -> list[StorageView]:
+        """List the storages that hold files."""
+        return self._get("/storages", list[StorageView])
+
     # How it is sent
 
     def _change(self, workflow_id: int, act: str, reason: str) -> WorkflowView:
-        return self._post(f"/workflows/{workflow_id}/{act}", StateChange(reason=reason), WorkflowView)
+        # The server leaves a workflow alone that is in that state already, so a lost reply does no harm.
+        message = StateChange(reason=reason)
+        return self._post(f"/workflows/{workflow_id}/{act}", message, WorkflowView, repeat=Repeat.ALWAYS)
 
     def _select(self, workflow_id: int, act: str, stage_id: int | None, dids: Sequence[str]) -> int:
         selection = FileSelection(stage_id=stage_id, dids=list(dids))
@@ -295,10 +313,14 @@ class Client:
             ) from error
 
     def _pages(
-        self, path: str, shape: type[Page[Reply]], filters: Mapping[str, Any], limit: int | None
+        self,
+        path: str,
+        shape: type[Page[Reply]],
+        filters: Mapping[str, Any],
+        limit: int | None,
+        after: int | None = None,
     ) -> Iterator[Reply]:
         """Yield the items of page after page, until `limit`."""
-        after: int | None = None
         left = limit
         while left is None or left > 0:
             size = PAGE_ITEMS if left is None else min(left, PAGE_ITEMS)

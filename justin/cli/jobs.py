@@ -71,17 +71,21 @@ def events(
     workflow: WorkflowChoice,
     stage_id: StageId = None,
     jobsub_id: JobsubId = None,
-    file_did: Annotated[str | None, typer.Option("--file-did", metavar="SCOPE:NAME", help="About this file.")] = None,
+    file_did: Annotated[
+        str | None, typer.Option("--file-did", metavar="SCOPE:NAME", help="A file of that workflow.")
+    ] = None,
     event_type: Annotated[EventType | None, typer.Option("--type", help="Of this type only.")] = None,
-    limit: Limit = 100,
+    after: Annotated[int, typer.Option("--after", metavar="EVENT", min=0, help="Only what came after it.")] = 0,
+    limit: Limit = 1000,
 ) -> None:
-    """List what happened, newest first."""
+    """List what happened, in its order."""
     found = session.client.events(
         workflow_id=workflow.chosen_or_none(),
         stage_id=stage_id,
         jobsub_id=jobsub_id,
         did=file_did,
         event_type=event_type,
+        after=after,
         limit=limit + 1,
     )
     session.screen.table(_EVENT_COLUMNS, found, limit)

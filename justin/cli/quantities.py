@@ -44,3 +44,8 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None) -> str:
     """Write a number, or the sign for none."""
     return NOTHING if value is None else str(value)
+
+
+def truth(value: bool) -> str:  # noqa: FBT001 - the value is what it is about
+    """Write yes or no."""
+    return "yes" if value else "no"

@@ -2,7 +2,7 @@
 
 from justin.cli.command import Session, command
 from justin.cli.options import RequiredStageId, StageId, WorkflowChoice
-from justin.cli.quantities import duration, size
+from justin.cli.quantities import duration, size, truth
 from justin.cli.screen import Column
 from justin.cli.stage_options import StageOptions
 from justin.cli.tallies import tally
@@ -25,7 +25,7 @@ _COLUMNS: list[Column[StageView]] = [
 _OUTPUT_COLUMNS: list[Column[OutputView]] = [
     Column("Pattern", lambda each: str(each.pattern_id), right=True),
     Column("File names", lambda each: each.pattern),
-    Column("For next stage", lambda each: "yes" if each.for_next_stage else "no"),
+    Column("For next stage", lambda each: truth(each.for_next_stage)),
     Column("Files", lambda each: str(each.files), right=True),
     Column("Size", lambda each: size(each.size_bytes), right=True),
     Column("Kept for", lambda each: duration(each.lifetime_seconds), right=True),

@@ -1,6 +1,6 @@
 """The API's routes over the world that the server in memory remembers."""
 
-import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,17 +10,27 @@ import httpx
 from pydantic import BaseModel
 
 import justin
-from justin.errors import NotFound
-from justin.schemas.specs import CampaignSpec, FileSelection, StageAddition, StateChange, WorkflowSpec
-from justin.schemas.views import Identity, JobLogView, Moved, QueryPreview, ReplicaView, ServerTime
+from justin.errors import InvalidInput, NotFound
+from justin.schemas.specs import CampaignSpec, FileSelection, QuerySpec, StageAddition, StateChange, WorkflowSpec
+from justin.schemas.views import (
+    Identity,
+    JobLogView,
+    Moved,
+    QueryPreview,
+    ReplicaView,
+    ServerTime,
+    SiteView,
+    StorageView,
+)
 from justin.testing import shown
-from justin.testing.world import World
+from justin.testing.world import RSE, SITE, World
 
 INSTANCE = "mock"
 DEFAULT_LIMIT = 100
 
 Message = TypeVar("Message", bound=BaseModel)
 Answer = Callable[..., Any]
+Fits = Callable[[BaseModel], bool]
 
 
 def _create_workflow(world: World, request: httpx.Request) -> Any:
@@ -31,8 +41,8 @@ def _create_workflow(world: World, request: httpx.Request) -> Any:
 
 
 def _list_workflows(world: World, request: httpx.Request) -> Any:
-    views = [each.view for each in reversed(world.workflows.values())]
-    return _page(request, views, "state", "user", "scope", "campaign_id")
+    views = [each.view for each in world.workflows.values()]
+    return _newest_first(request, views, "workflow_id", _matching(request, "state", "user", "scope", "campaign_id"))
 
 
 def _one_workflow(world: World, _request: httpx.Request, workflow_id: str) -> Any:
@@ -73,15 +83,16 @@ def _no_datasets(world: World, _request: httpx.Request, workflow_id: str) -> Any
 
 
 def _list_files(world: World, request: httpx.Request, workflow_id: str) -> Any:
-    return _page(request, world.workflow(int(workflow_id)).files, "stage_id", "state", "did")
+    files = world.workflow(int(workflow_id)).files
+    return _in_order(request, files, "file_id", _matching(request, "stage_id", "state", "did"))
 
 
 def _list_replicas(world: World, request: httpx.Request, workflow_id: str) -> Any:
-    wanted = _page(request, world.workflow(int(workflow_id)).files, "stage_id", "did")
-    urls = {each.did: f"root://mock.invalid//{each.did.replace(':', '/')}" for each in wanted["items"]}
-    return wanted | {
-        "items": [ReplicaView(did=did, rse="MOCK", wan_pfn=url, lan_pfn=None) for did, url in urls.items()]
-    }
+    files = world.workflow(int(workflow_id)).files
+    page = _in_order(request, files, "file_id", _matching(request, "stage_id", "did"))
+    urls = {each.did: f"root://mock.invalid//{each.did.replace(':', '/')}" for each in page["items"]}
+    replicas = [ReplicaView(did=did, rse=RSE, wan_pfn=url, lan_pfn=None) for did, url in urls.items()]
+    return page | {"items": replicas}
 
 
 def _select_files(world: World, request: httpx.Request, workflow_id: str, act: str) -> Any:
@@ -90,7 +101,7 @@ def _select_files(world: World, request: httpx.Request, workflow_id: str, act: s
 
 
 def _list_jobs(world: World, request: httpx.Request) -> Any:
-    return _page(request, world.jobs[::-1], "workflow_id", "stage_id", "state", "site")
+    return _newest_first(request, world.jobs, "job_id", _matching(request, "workflow_id", "stage_id", "state", "site"))
 
 
 def _one_job(world: World, _request: httpx.Request, jobsub_id: str) -> Any:
@@ -108,7 +119,10 @@ def _job_logs(world: World, request: httpx.Request, jobsub_id: str) -> Any:
 
 
 def _list_events(world: World, request: httpx.Request) -> Any:
-    return _page(request, world.events[::-1], "workflow_id", "stage_id", "did", "event_type", job="jobsub_id")
+    if "did" in request.url.params and "workflow_id" not in request.url.params:
+        raise InvalidInput("To see the events of a file, give workflow_id with did.")
+    fits = _matching(request, "workflow_id", "stage_id", "did", "event_type", job="jobsub_id")
+    return _in_order(request, world.events, "event_id", fits)
 
 
 def _create_campaign(world: World, request: httpx.Request) -> Any:
@@ -116,7 +130,8 @@ def _create_campaign(world: World, request: httpx.Request) -> Any:
 
 
 def _list_campaigns(world: World, request: httpx.Request) -> Any:
-    return _page(request, [_shown_campaign(world, each) for each in reversed(world.campaigns)])
+    campaigns = [_shown_campaign(world, each) for each in world.campaigns]
+    return _newest_first(request, campaigns, "campaign_id", _matching(request))
 
 
 def _one_campaign(world: World, _request: httpx.Request, campaign_id: str) -> Any:
@@ -131,7 +146,7 @@ def _shown_campaign(world: World, campaign_id: int) -> Any:
 
 
 def _preview(world: World, request: httpx.Request) -> Any:
-    dids = world.find(str(json.loads(request.content)["mql"]))
+    dids = world.find(_read(request, QuerySpec).mql)
     return QueryPreview(count=len(dids), sample=dids[:10])
 
 
@@ -141,6 +156,27 @@ def _whoami(world: World, _request: httpx.Request) -> Any:
 
 def _time(_world: World, _request: httpx.Request) -> Any:
     return ServerTime(time=datetime.now(UTC), version=justin.__version__, instance=INSTANCE)
+
+
+def _sites(world: World, _request: httpx.Request) -> Any:
+    site = SiteView(name=SITE, country="", region="", enabled=True, disabled_reason="", last_seen_at=world.begun_at)
+    return [site]
+
+
+def _storages(world: World, _request: httpx.Request) -> Any:
+    storage = StorageView(
+        name=RSE,
+        site=SITE,
+        country="",
+        region="",
+        tape=False,
+        readable=True,
+        writable=True,
+        disabled_reason="",
+        occupancy=0,
+        last_seen_at=world.begun_at,
+    )
+    return [storage]
 
 
 ROUTES: list[tuple[str, str, Answer]] = [
@@ -167,6 +203,9 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/queries/preview", _preview),
     ("GET", r"/whoami", _whoami),
     ("GET", r"/time", _time),
+    ("GET", r"/version", _time),
+    ("GET", r"/sites", _sites),
+    ("GET", r"/storages", _storages),
 ]
 
 
@@ -174,15 +213,25 @@ def _read(request: httpx.Request, message: type[Message]) -> Message:
     return message.model_validate_json(request.content)
 
 
-def _page(request: httpx.Request, items: Sequence[BaseModel], *same: str, **renamed: str) -> dict[str, Any]:
-    """Keep the items that the request's filters let through, and give the part that it asks for."""
+def _matching(request: httpx.Request, *same: str, **renamed: str) -> Fits:
+    """Make the test for the request's filters; a filter has the name of the field, or is renamed to it."""
     asked = request.url.params
-    filters = {**dict.fromkeys(same), **renamed}
-    kept = [
-        each
-        for each in items
-        if all(name not in asked or asked[name] == str(getattr(each, field or name)) for name, field in filters.items())
-    ]
-    begin, size = int(asked.get("after", 0)), int(asked.get("limit", DEFAULT_LIMIT))
-    end = begin + size
-    return {"items": kept[begin:end], "next_after": end if end < len(kept) else None}
+    fields = {name: field for name, field in ({each: each for each in same} | renamed).items() if name in asked}
+    return lambda item: all(asked[name] == str(getattr(item, field)) for name, field in fields.items())
+
+
+def _in_order(request: httpx.Request, items: Sequence[BaseModel], key: str, fits: Fits) -> dict[str, Any]:
+    """Give the page that is asked for of a list by rising keys."""
+    after = int(request.url.params.get("after", 0))
+    return _page(request, [each for each in items if fits(each) and getattr(each, key) > after], key)
+
+
+def _newest_first(request: httpx.Request, items: Sequence[BaseModel], key: str, fits: Fits) -> dict[str, Any]:
+    """Give the page that is asked for of a list by falling keys."""
+    after = int(request.url.params.get("after", sys.maxsize))
+    return _page(request, [each for each in reversed(items) if fits(each) and getattr(each, key) < after], key)
+
+
+def _page(request: httpx.Request, rest: Sequence[BaseModel], key: str) -> dict[str, Any]:
+    limit = int(request.url.params.get("limit", DEFAULT_LIMIT))
+    return {"items": rest[:limit], "next_after": getattr(rest[limit - 1], key) if len(rest) > limit else None}

@@ -15,6 +15,8 @@ from justin.states import EventType, FileState, JobState, WorkflowState
 
 MIB = 1 << 20
 FINAL_OUTPUT_BYTES = 1000
+SITE = "MOCK_SITE"
+RSE = "MOCK"
 
 _STATES_BEFORE = {
     "submit": {WorkflowState.DRAFT},
@@ -76,6 +78,7 @@ class World:
     jobs: list[JobView] = field(default_factory=list)
     events: list[EventView] = field(default_factory=list)
     by_key: dict[str, int] = field(default_factory=dict)
+    begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def workflow(self, workflow_id: int) -> Workflow:
         """Get a workflow by its id."""
@@ -139,6 +142,8 @@ class World:
     def change(self, workflow: Workflow, act: str, reason: str) -> None:
         """Submit, pause, restart or finish a workflow."""
         view = workflow.view
+        if view.state is _STATE_AFTER[act]:
+            return
         if view.state not in _STATES_BEFORE[act]:
             raise WrongState(f"workflow {view.workflow_id} is {view.state}: it cannot {act}")
         if act == "submit":
@@ -236,7 +241,7 @@ class World:
             state_message="",
             workflow_id=workflow_id,
             stage_id=stage_id,
-            site="MOCK",
+            site=SITE,
             entry="mock",
             hostname="mock",
             submitted_at=now,

@@ -38,6 +38,8 @@ SHOWS: dict[str, list[Any]] = {
     "status": [],
     "preview": [QUERY],
     "whoami": [],
+    "show-sites": [],
+    "show-storages": [],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],
@@ -132,7 +134,7 @@ def test_replicas_by_storage_and_url(run: Run) -> None:
 def test_jobs(run: Run) -> None:
     newest, oldest = run("show-jobs", "--workflow-id", 1).out.splitlines()[1:]
 
-    assert newest.split()[:5] == ["2.0@mock", "1", "1", "finished", "MOCK"]
+    assert newest.split()[:5] == ["2.0@mock", "1", "1", "finished", "MOCK_SITE"]
     assert run("show-jobs", "--jobsub-id", "1.0@mock").out.splitlines()[1] == oldest
     assert len(run("show-jobs", "--site", "ELSEWHERE").out.splitlines()) == 1
 
@@ -141,7 +143,7 @@ def test_events(run: Run) -> None:
     rows = run("events", "--workflow-id", 1, "--type", "file_processed").out.splitlines()[1:]
 
     assert [row.split()[1] for row in rows] == ["file_processed"] * 2
-    assert len(run("events", "--file-did", DIDS[0]).out.splitlines()) == 2
+    assert len(run("events", "--workflow-id", 1, "--file-did", DIDS[0]).out.splitlines()) == 2
 
 
 def test_files_are_failed_and_retried(run: Run, server: MockServer) -> None:

@@ -87,10 +87,11 @@ def test_pause_restart_and_finish(client: Client) -> None:
     number = client.create_workflow(chain(), submit=True).workflow_id
 
     assert client.pause_workflow(number, "disk full").state_message == "disk full"
-    with pytest.raises(errors.WrongState, match="is paused"):
-        client.pause_workflow(number)
+    assert client.pause_workflow(number, "again").state_message == "disk full"
     assert client.restart_workflow(number).state is WorkflowState.RUNNING
     assert client.finish_workflow(number).state is WorkflowState.FINISHED
+    with pytest.raises(errors.WrongState, match="is finished"):
+        client.pause_workflow(number)
 
 
 def test_lists_are_fetched_page_by_page(server: MockServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,8 @@ def test_filters_reach_the_server(server: MockServer, client: Client) -> None:
     assert [each.state for each in client.jobs(workflow_id=number, stage_id=1)] == [JobState.FINISHED]
     assert list(client.jobs(workflow_id=other.workflow_id)) == []
     created = client.events(event_type=EventType.WORKFLOW_CREATED)
-    assert [each.workflow_id for each in created] == [other.workflow_id, number]
+    assert [each.workflow_id for each in created] == [number, other.workflow_id]
+    assert [each.event_id for each in client.events(after=1, limit=2)] == [2, 3]
 
 
 def test_files_are_failed_and_retried(server: MockServer, client: Client) -> None:
@@ -149,6 +151,8 @@ def test_campaigns_count_their_workflows(client: Client) -> None:
 def test_the_server_tells_of_itself(client: Client) -> None:
     assert client.whoami().user == "tester"
     assert client.time().version == justin.__version__
+    assert [each.name for each in client.sites()] == ["MOCK_SITE"]
+    assert [each.site for each in client.storages()] == ["MOCK_SITE"]
     assert client.preview("monte-carlo 12").count == 12
 
 

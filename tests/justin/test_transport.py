@@ -145,7 +145,7 @@ def test_nobody_listens() -> None:
 def test_a_change_whose_reply_is_lost_is_not_repeated() -> None:
     with listener(b"") as (url, received), Client(url, patience=HURRIED) as client:
         with pytest.raises(errors.NoConnection, match="it may have done what was asked, so look first"):
-            client.pause_workflow(1)
+            client.fail_files(1)
         assert len(received) == 1
 
 
