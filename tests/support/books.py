@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Books:
         assert (workflow["workflow_id"], workflow["stage_id"]) == (self.workflow_id, output["stage_number"])
         assert metadata["dune.output_status"] == "confirmed"
 
-    def check_datasets(self, lifetimes_seconds: dict[str, float]) -> None:
+    def check_datasets(self, lifetimes_seconds: Mapping[str, float]) -> None:
         """Every output is in its dataset by storage and in its destination; all are closed, with the rules asked for.
 
         `lifetimes_seconds` are those of the outputs, by the beginning of their file names.

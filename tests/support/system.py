@@ -40,6 +40,23 @@ SETTINGS = {
 }
 
 
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Look again and again until something is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(POLL_SECONDS)
+
+
+def kill_component(directory: Path, name: str) -> None:
+    """End a component and all its processes at once, as `kill -9` does."""
+    known = processes.record(directory, name)
+    assert known
+    assert known.identity
+    for identity in session_members(known.identity.pid):
+        send_signal(identity, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class System:
     """A running system and ways to look into it, to use it, and to hurt it."""
@@ -69,20 +86,9 @@ class System:
         assert workflow.state == WorkflowState.FINISHED, (workflow.state, workflow.state_message)
         return workflow
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Look again and again until something is so."""
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, "it never came to that"
-            time.sleep(POLL_SECONDS)
-
     def kill(self, component: str) -> None:
         """End a component and all its processes at once, as `kill -9` does."""
-        known = processes.record(self.grid.directory, component)
-        assert known
-        assert known.identity
-        for identity in session_members(known.identity.pid):
-            send_signal(identity, signal.SIGKILL)
+        kill_component(self.grid.directory, component)
 
     def kill_a_job(self) -> bool:
         """End all processes of one running job at once; false when none runs just now."""

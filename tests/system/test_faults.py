@@ -10,7 +10,7 @@ from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
 from scripts.servers import ALLOCATOR
 from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
-from tests.support.system import AGENTS, System
+from tests.support.system import AGENTS, System, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -105,7 +105,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(system: System, tmp_path: Pat
 
 def strike(system: System, workflow_id: int, question: LiteralString, kill: Callable[[System], bool]) -> None:
     """Wait until the workflow is in a step, and kill at that moment."""
-    system.wait_until(lambda: bool(system.rows.ask(question, workflow_id)) and kill(system))
+    wait_until(lambda: bool(system.rows.ask(question, workflow_id)) and kill(system))
 
 
 def registered(system: System, folder: Path, dataset: str) -> str:
