@@ -37,8 +37,13 @@ class RucioServer:
 
     @property
     def client_home(self) -> Path:
-        """What RUCIO_HOME has to be for a client program."""
+        """What RUCIO_HOME has to be for a client program of the production account."""
         return self.home / "client"
+
+    @property
+    def root_home(self) -> Path:
+        """What RUCIO_HOME has to be for a client program of the root account."""
+        return self.home / "root"
 
     @property
     def pulse(self) -> Path:
@@ -54,9 +59,12 @@ class RucioServer:
     def write_configuration(self) -> None:
         """Write the configuration of the server, and one for clients that holds no secret."""
         (self.home / "trace").mkdir(parents=True, exist_ok=True)
-        keep_secret(self.home / "etc" / "rucio.cfg", _as_text({**self._client_sections(), **self._server_sections()}))
+        # Each home has one account: a client takes the token that lies there, whoever's it is.
+        for home in (self.client_home, self.root_home):
+            keep_secret(home / "etc" / "rucio.cfg", _as_text(self._client_sections(home)))
+        sections = {**self._client_sections(self.home), **self._server_sections()}
+        keep_secret(self.home / "etc" / "rucio.cfg", _as_text(sections))
         keep_secret(self.home / "etc" / "alembic.ini", _as_text(self._alembic_sections()))
-        keep_secret(self.client_home / "etc" / "rucio.cfg", _as_text(self._client_sections()))
 
     def components(self) -> tuple[Component, Component]:
         """Return the server and the daemons."""
@@ -86,14 +94,14 @@ class RucioServer:
         self.prepare()
         self.pulse.unlink(missing_ok=True)
 
-    def _client_sections(self) -> Sections:
+    def _client_sections(self, home: Path) -> Sections:
         return {
             "client": {
                 "rucio_host": self.url,
                 "auth_host": self.url,
                 "auth_type": "userpass",
                 "request_retries": "3",
-                "auth_token_file_path": str(self.client_home / "token"),
+                "auth_token_file_path": str(home / "token"),
             },
             "policy": {
                 "permission": "generic",
