@@ -1,7 +1,6 @@
 """The beginning of every call of a job: who calls, by which secret, and whether it still has anything to say."""
 
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -59,11 +58,19 @@ def opened(runtime: Runtime, request: SignedRequest, key: Key) -> Iterator[tuple
 def opened_by_path(runtime: Runtime, jobsub_id: str, secret: str) -> Iterator[tuple[Session, CallingJob]]:
     """Begin a call that carries the jobscript's secret in its path, as SAM's clients do."""
     with runtime.session() as session:
-        job = calls.open_call(session, jobsub_id, uuid.uuid4().hex)
+        job = calls.open_call(session, jobsub_id) if signing.is_jobsub_id(jobsub_id) else None
         if not (signing.same(job.jobscript_secret if job else _NOBODY, secret) and job):
             raise SignatureInvalid
         refuse_given_up(job)
         yield session, job
+
+
+def look_again(session: Session, job: CallingJob) -> CallingJob:
+    """Lock the job of a call anew, in a later transaction than its first."""
+    found = calls.open_call(session, job.jobsub_id)
+    if found is None:
+        raise JobEnded
+    return found
 
 
 def message(model: type[Message], request: SignedRequest) -> Message:

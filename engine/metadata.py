@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,11 @@ STATUS_KEY = "dune.output_status"
 RECORDED = "recorded"
 
 MAX_BYTES = 1 << 20
+_FID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 MAX_DEPTH = 32
 MAX_PARENTS = 10_000
 MAX_NAME = 512
-"""Characters of a DID, or of an identifier of MetaCat."""
+"""Characters of a DID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _wrong(value: Any, depth: int) -> str:
 
 
 def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | None, list[str]]:
-    if parents is None:
+    if not parents:
         return None, []
     if len(parents) > MAX_PARENTS:
         return None, [f"there are more than {MAX_PARENTS} parents"]
@@ -116,7 +118,7 @@ def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | Non
                 f"{namespace}:{name}"
             ):
                 dids.add(f"{namespace}:{name}")
-            case {"fid": str(fid), **rest} if not rest and fid.isprintable() and 0 < len(fid) <= MAX_NAME:
+            case {"fid": str(fid), **rest} if not rest and _FID.fullmatch(fid):
                 fids.add(fid)
             case _:
                 wrong.append(f"the parent {str(dict(parent))[:100]} is not of the form did, fid, or namespace and name")

@@ -32,6 +32,11 @@ def sign(secret: str, request: SignedRequest) -> str:
     return hmac.new(secret.encode("ascii"), text.encode(), hashlib.sha256).hexdigest()
 
 
+def is_jobsub_id(text: str) -> bool:
+    """Say whether a job could have that name."""
+    return bool(_JOBSUB_ID.fullmatch(text))
+
+
 def check_form(request: SignedRequest) -> None:
     """Raise `SignatureInvalid` for headers that no signed request has, before they reach the database."""
     fields = ((_JOBSUB_ID, request.jobsub_id), (_NONCE, request.nonce), (_TIME, request.time))

@@ -29,8 +29,8 @@ class CallingJob:
     jobscript_exit: int | None
 
 
-def open_call(session: Session, jobsub_id: str, nonce: str) -> CallingJob | None:
-    """Lock the job, remember the nonce, and return what is known; None for an unknown job."""
+def open_call(session: Session, jobsub_id: str, nonce: str | None = None) -> CallingJob | None:
+    """Lock the job, remember the nonce if there is one, and return what is known; None for an unknown job."""
     rows = _OPEN_CALL.run(session, jobsub_id=jobsub_id, nonce=nonce)
     if not rows:
         return None

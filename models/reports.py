@@ -38,7 +38,8 @@ class StagePattern:
     pattern_id: int
     pattern: str
     destination: str
-    for_next_stage: bool
+    next_stage_id: int | None
+    """The stage that takes such files; None for those that stay outputs."""
 
 
 @dataclass(frozen=True, slots=True)

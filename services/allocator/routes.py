@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from engine import aborts, allocation, calls, heartbeats, results, starts
+from engine import aborts, allocation, calls, confirmations, heartbeats, results, starts
 from engine.calls import Key
 from engine.errors import NoFile, NoWork
 from engine.signing import SignedRequest
@@ -84,7 +84,7 @@ def record_results(runtime: Running, request: WithOutputs) -> RecordResultsReply
 def confirm_results(runtime: Running, request: WithOutputs) -> JobReply:
     """Take the word of the wrapper that every output lies where it should."""
     with calls.opened(runtime, request, Key.JOB) as (session, job):
-        return results.confirm(session, job, calls.message(ConfirmResults, request))
+        return confirmations.confirm(session, job, calls.message(ConfirmResults, request))
 
 
 @router.post("/job_aborted", openapi_extra=_takes(JobAborted))

@@ -1,0 +1,161 @@
+"""The report of a job whose jobscript ended, and where its outputs may go.
+
+`record` looks at the report in a first transaction, asks the catalogues about the outputs in none, and stores what
+came of it in a second, in which it looks again at the job: meanwhile it may have been given up.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine import calls, known_files, metadata, produced, targets, verdicts
+from engine.calls import Key
+from engine.errors import JobEnded, WrongState
+from engine.known_files import Findings
+from engine.produced import Produced
+from engine.runtime import Runtime
+from engine.signing import SignedRequest
+from engine.targets import Target
+from engine.verdicts import Verdict
+from justin.schemas.jobs import RecordResults, RecordResultsReply, Upload
+from justin.states import TERMINAL_JOB_STATES, JobState
+from models import reports, results
+from models.calls import CallingJob
+from models.database import Session
+from models.moves import Reason
+from models.queries import storages
+from models.queries.storages import OutputStorage
+from models.reports import JOBSCRIPT_LOG, Provenance, ReportingJob
+from models.results import NewOutput
+
+ACTOR = "allocator"
+MESSAGE_LIMIT = 4000
+
+_RUNNING = frozenset({JobState.STARTED, JobState.PROCESSING})
+_ENDED_BY_OTHERS = frozenset({JobState.ABORTED, JobState.NOTUSED}) | calls.GIVEN_UP
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A job that did well and has outputs, before the catalogues were asked about them."""
+
+    job: CallingJob
+    stage_id: int
+    around: ReportingJob
+    report: RecordResults
+    verdict: Verdict
+    outputs: list[Produced]
+    storages: list[OutputStorage]
+
+    @property
+    def parents(self) -> list[str]:
+        """Return the DIDs of the processed inputs; Monte Carlo counters are no files."""
+        return [file.did for file in self.verdict.processed if ":" in file.did]
+
+
+def record(runtime: Runtime, request: SignedRequest) -> RecordResultsReply:
+    """Take a job's report and offer targets for its outputs; a repeated report gets the same answer."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        plan = _look(session, job, calls.message(RecordResults, request))
+    if isinstance(plan, RecordResultsReply):
+        return plan
+    findings = known_files.look_up(runtime, plan.outputs, plan.parents)
+    dids = [output.did for output in plan.outputs]
+    offers = {} if findings.problems else targets.choose(runtime, plan.storages, plan.around.jobsub_id, dids)
+    with runtime.session() as session:
+        return _store(session, plan, findings, offers)
+
+
+def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | RecordResultsReply:
+    if job.state not in _RUNNING or job.stage_id is None:
+        return _again(session, job)
+    reports.store_report(session, job.job_id, report)
+    reports.save_log(session, job.job_id, JOBSCRIPT_LOG, report.jobscript_log)
+    given = reports.given_files(session, job.job_id, job.stage_id)
+    verdict = verdicts.judge(report, given, asked=job.asked_for_files)
+    if verdict.state is not JobState.OUTPUTTING:
+        return _end(session, job, verdict.state, [verdict.message, *verdict.remarks])
+    around = reports.reporting_job(session, job.job_id)
+    outputs, problems = produced.check(report.outputs, reports.stage_patterns(session, job.stage_id), around.scope)
+    if report.metadata_errors or problems:
+        return _end(session, job, JobState.OUTPUTTING_FAILED, [*report.metadata_errors, *problems])
+    if not (outputs and verdict.processed):
+        return _without_outputs(session, job, verdict, len(outputs))
+    found = storages.output_storages(session, job.stage_id, around.site_id)
+    return _Plan(job, job.stage_id, around, report, verdict, outputs, found)
+
+
+def _store(session: Session, plan: _Plan, findings: Findings, offers: Mapping[str, list[Target]]) -> RecordResultsReply:
+    job = calls.look_again(session, plan.job)
+    if job.state not in _RUNNING:
+        return _again(session, job)
+    if findings.problems:
+        return _end(session, job, JobState.OUTPUTTING_FAILED, findings.problems)
+    outputs = [_new_output(plan, output, findings, offers[output.did]) for output in plan.outputs]
+    taken = results.record_outputs(session, job.job_id, outputs)
+    if taken:
+        problem = f"The workflow has an output of that name already: {', '.join(taken)}."
+        return _end(session, job, JobState.OUTPUTTING_FAILED, [problem])
+    results.begin_outputting(session, job.job_id, _ids(plan.verdict), Reason(ACTOR))
+    uploads = [_upload(output.did, offers[output.did]) for output in plan.outputs]
+    return RecordResultsReply(state=JobState.OUTPUTTING, uploads=uploads, problems=list(plan.verdict.remarks))
+
+
+def _without_outputs(session: Session, job: CallingJob, verdict: Verdict, left_out: int) -> RecordResultsReply:
+    """Let a job go on that has nothing to upload, or nothing that its outputs could have been made of."""
+    results.begin_outputting(session, job.job_id, _ids(verdict), Reason(ACTOR))
+    remark = [f"{left_out} outputs are not kept: the job holds no input that they could be made of."]
+    problems = [*verdict.remarks, *(remark if left_out else [])]
+    return RecordResultsReply(state=JobState.OUTPUTTING, uploads=[], problems=problems)
+
+
+def _end(session: Session, job: CallingJob, to: JobState, problems: Sequence[str]) -> RecordResultsReply:
+    """End the job: its inputs go back, and nothing is uploaded."""
+    message = " ".join(problems)[:MESSAGE_LIMIT]
+    results.end_jobs(session, [job.job_id], to, Reason(ACTOR, message))
+    return RecordResultsReply(state=to, uploads=[], problems=list(problems))
+
+
+def _again(session: Session, job: CallingJob) -> RecordResultsReply:
+    """Answer a report that was made before as it was answered then."""
+    if job.state in _ENDED_BY_OTHERS:
+        raise JobEnded(f"The job is {job.state}. {job.state_message}".strip())
+    if job.state in TERMINAL_JOB_STATES:
+        return RecordResultsReply(
+            state=job.state, uploads=[], problems=[job.state_message] if job.state_message else []
+        )
+    if job.state is not JobState.OUTPUTTING:
+        raise WrongState(f"The job is {job.state}: it has no results to report.")
+    recorded = results.recorded_outputs(session, job.job_id)
+    uploads = [_upload(output.did, [Target(**target) for target in output.targets]) for output in recorded]
+    return RecordResultsReply(state=JobState.OUTPUTTING, uploads=uploads)
+
+
+def _new_output(plan: _Plan, output: Produced, findings: Findings, offered: Sequence[Target]) -> NewOutput:
+    report = plan.report
+    provenance = Provenance(
+        plan.around,
+        report.jobscript_start,
+        report.jobscript_finish,
+        report.real_seconds,
+        report.cpu_seconds,
+        report.max_rss_bytes,
+    )
+    return NewOutput(
+        did=output.did,
+        output_id=output.pattern.output_id,
+        stage_id=output.pattern.next_stage_id,
+        size_bytes=output.file.size_bytes,
+        adler32=output.file.adler32,
+        metadata=metadata.complete(output.metadata.metadata, provenance),
+        parents=findings.parents[output.did],
+        targets=[target.document() for target in offered],
+    )
+
+
+def _upload(did: str, offered: Sequence[Target]) -> Upload:
+    name = did.partition(":")[2]
+    return Upload(name=name, did=did, targets=[target.offer() for target in offered])
+
+
+def _ids(verdict: Verdict) -> list[int]:
+    return [file.file_id for file in verdict.processed]

@@ -1,0 +1,143 @@
+"""Jobs, events, campaigns and places are shown, and only to programs on this machine."""
+
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+from httpx import Client
+
+from engine.runtime import Runtime
+from justin.schemas.views import CampaignView, EventView, JobView, Page, SiteView, StorageView
+from justin.states import FileState, JobState, WorkflowState
+from models import moves
+from models.jobs import JobLog
+from models.moves import Reason
+from models.workflows import Workflow
+from services.api.loopback import is_loopback
+from tests.support.makers import SITE, make_files, make_job, make_stage, make_workflow
+
+
+def test_jobs_are_shown_with_stage_and_site(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        stage = make_stage(session)
+        job = make_job(session, stage, state=JobState.PROCESSING, files_given=2)
+        make_job(session, stage)
+    shown = JobView.model_validate(api.get(f"/jobs/{job.jobsub_id}").json())
+    assert (shown.stage_id, shown.site, shown.state, shown.inputs, shown.outputs) == (1, SITE, "processing", 2, 0)
+    params: dict[str, Any] = {"workflow_id": stage.workflow_id, "state": "processing", "site": SITE, "stage_id": 1}
+    page = Page[JobView].model_validate(api.get("/jobs", params=params).json())
+    assert [view.jobsub_id for view in page.items] == [job.jobsub_id]
+    assert api.get("/jobs", params={"site": "NOWHERE"}).json()["items"] == []
+    assert api.get("/jobs/9.9@nowhere").json()["code"] == "not_found"
+
+
+def test_logs_are_shown_as_they_were_written(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        job = make_job(session)
+        assert job.job_id is not None
+        session.add(JobLog(job_id=job.job_id, kind="jobscript", content=zlib.compress("é\n".encode()), size_bytes=3))
+    (log,) = api.get(f"/jobs/{job.jobsub_id}/logs").json()
+    assert (log["kind"], log["text"], log["size_bytes"]) == ("jobscript", "é\n", 3)
+    assert api.get("/jobs/9.9@nowhere/logs").status_code == 404
+
+
+def test_events_are_found_by_workflow_file_and_type(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        workflow = make_workflow(session)
+        file, other = make_files(session, make_stage(session, workflow), 2)
+        assert file.file_id is not None
+        assert other.file_id is not None
+        assert workflow.workflow_id is not None
+        moves.move_files(session, [file.file_id, other.file_id], FileState.FAILED, Reason("alice", "bad"))
+        moves.move_workflows(session, [workflow.workflow_id], WorkflowState.PAUSED, Reason("alice"))
+    params: dict[str, Any] = {"workflow_id": workflow.workflow_id}
+    assert len(api.get("/events", params=params).json()["items"]) == 3
+    page = Page[EventView].model_validate(api.get("/events", params=params | {"did": file.did}).json())
+    (event,) = page.items
+    assert (event.event_type, event.did, event.stage_id, event.actor) == ("file_failed", file.did, 1, "alice")
+    assert event.details == {"message": "bad"}
+    paused = api.get("/events", params={"event_type": "workflow_paused"}).json()["items"]
+    assert [item["workflow_id"] for item in paused] == [workflow.workflow_id]
+    assert api.get("/events", params={"did": file.did}).status_code == 400
+
+
+def test_campaigns_count_their_workflows(runtime: Runtime, api: Client) -> None:
+    reply = api.post("/campaigns", json={"name": "spring", "description": "d"})
+    made = CampaignView.model_validate(reply.json())
+    assert (reply.status_code, made.name, made.workflows) == (201, "spring", {})
+    with runtime.session() as session:
+        for state in (WorkflowState.RUNNING, WorkflowState.RUNNING, WorkflowState.FINISHED):
+            workflow: Workflow = make_workflow(session, state=state, campaign_id=made.campaign_id)
+    assert workflow.campaign_id == made.campaign_id
+    shown = api.get(f"/campaigns/{made.campaign_id}").json()
+    assert shown["workflows"] == {"running": 2, "finished": 1}
+    assert len(api.get("/campaigns").json()["items"]) == 1
+    assert api.get("/campaigns/999").status_code == 404
+
+
+def test_places_are_shown(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        make_job(session, make_stage(session))
+    assert [SiteView.model_validate(site).name for site in api.get("/sites").json()] == [SITE]
+    storages = [StorageView.model_validate(storage) for storage in api.get("/storages").json()]
+    assert [(storage.name, storage.writable) for storage in storages] == [("MANCHESTER", True), ("MONTECARLO", False)]
+
+
+def test_the_preview_of_a_monte_carlo_count_asks_nobody(api: Client) -> None:
+    reply = api.post("/queries/preview", json={"mql": "monte-carlo 12"}).json()
+    assert (reply["count"], reply["sample"]) == (12, [])
+
+
+def test_the_service_says_who_calls_and_what_time_it_is(api: Client) -> None:
+    assert api.get("/whoami").json()["user"]
+    assert api.get("/time").json()["time"].endswith("Z")
+    assert api.get("/version").json()["version"]
+    assert api.get(f"{api.base_url.copy_with(path='/health')}").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "justin.evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": ""}]
+)
+def test_a_web_page_of_another_site_is_refused(api: Client, headers: dict[str, str]) -> None:
+    reply = api.get("/whoami", headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("10.0.0.1", False),
+        ("localhost.evil.example", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_known(host: str, here: bool) -> None:  # noqa: FBT001  a table of cases
+    assert is_loopback(host) is here
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/workflows/99999999999",
+        "/workflows/0",
+        "/workflows?limit=0",
+        "/workflows?after=99999999999999999999",
+        "/jobs/%00",
+    ],
+)
+def test_what_the_database_could_not_take_is_refused(api: Client, path: str) -> None:
+    reply: httpx.Response = api.get(path)
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+
+
+def test_an_unknown_address_is_a_problem_too(api: Client) -> None:
+    reply = api.get("/nothing")
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+    reply = api.delete("/workflows")
+    assert (reply.status_code, reply.json()["code"]) == (405, "method_not_allowed")
+    assert reply.headers["allow"]
