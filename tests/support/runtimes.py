@@ -6,8 +6,8 @@ import pytest
 
 from engine import wiring
 from engine.runtime import Runtime
-from engine.settings import MetaCat, Rucio, Settings
 from engine.settings import Database as DatabaseSettings
+from engine.settings import MetaCat, Rucio, Settings
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""

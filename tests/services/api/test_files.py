@@ -79,11 +79,18 @@ def test_datasets_are_listed(runtime: Runtime, api: Client, workflow: Workflow) 
         pattern = make_output_pattern(session, make_stage(session, workflow))
         assert workflow.workflow_id is not None
         assert pattern.output_id is not None
-        names = {"scope": "usertests", "name": "w1s1p1", "kind": "destination"}
-        keys = {"workflow_id": workflow.workflow_id, "stage_id": pattern.stage_id, "output_id": pattern.output_id}
-        session.add(Dataset(**names, **keys, files=3))
-    (dataset,) = api.get(f"/workflows/{workflow.workflow_id}/datasets").json()
-    assert (dataset["did"], dataset["stage_id"], dataset["pattern_id"], dataset["files"]) == (
+        dataset = Dataset(
+            scope="usertests",
+            name="w1s1p1",
+            kind="destination",
+            workflow_id=workflow.workflow_id,
+            stage_id=pattern.stage_id,
+            output_id=pattern.output_id,
+            files=3,
+        )
+        session.add(dataset)
+    (shown,) = api.get(f"/workflows/{workflow.workflow_id}/datasets").json()
+    assert (shown["did"], shown["stage_id"], shown["pattern_id"], shown["files"]) == (
         "usertests:w1s1p1",
         1,
         1,

@@ -116,7 +116,7 @@ def test_a_web_page_of_another_site_is_refused(api: Client, headers: dict[str, s
         ("", False),
     ],
 )
-def test_loopback_is_known(host: str, here: bool) -> None:  # noqa: FBT001  a table of cases
+def test_loopback_is_known(host: str, here: bool) -> None:
     assert is_loopback(host) is here
 
 
