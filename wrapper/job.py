@@ -50,6 +50,8 @@ def read(path: Path) -> Job:
         )
         if told.get(name) is not None
     }
+    if settings.get("ca_path"):
+        settings["ca_path"] = str(path.parent / settings["ca_path"])
     return Job(jobsub_id, allocator_url.rstrip("/") + "/", secret, **settings)
 
 

@@ -57,7 +57,8 @@ def prepare(job: Job, work: Json, here: Slot, workspace: Workspace, clock_offset
             has_gpus=bool(gpus),
         )
         argv = container.command(box, workspace, values)
-        values = environment.outside(os.environ, str(workspace.scratch))
+        # Apptainer keeps what it fetches below HOME; the node's own may not be writable.
+        values = dict(environment.outside(os.environ, str(workspace.scratch)), HOME=str(workspace.home.parent))
     else:
         argv = _direct(workspace.home / "justin-jobscript")
         values = dict(environment.outside(os.environ, str(workspace.scratch)), **values)

@@ -123,7 +123,7 @@ class Life:
             raise AbortError("jobscript_not_runnable", error) from error
         except ContainerError as error:
             raise AbortError("container_failed", error) from error
-        return outcome
+        return outcome.by_clock(self._allocator.clock_offset_seconds)
 
     def _record(self, work: Json, place: Workspace, outcome: Outcome, patience: Patience) -> Tuple[Json, List[Output]]:
         patterns = [Pattern(told["pattern_id"], told["pattern"]) for told in work["output_patterns"]]

@@ -4,7 +4,7 @@ import functools
 import http.client
 import os
 import ssl
-from typing import Dict, NamedTuple, Optional, Union
+from typing import Dict, NamedTuple, Optional
 from urllib.parse import SplitResult, urlsplit
 
 REPLY_LIMIT_BYTES = 64 * 1024 * 1024
@@ -78,7 +78,7 @@ def exchange(
             return Reply(reply.status, lowered(reply.msg), reply.read(REPLY_LIMIT_BYTES))
         finally:
             link.close()
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ssl.CertificateError) as error:  # the last is no OSError in 3.6
         raise UnreachableError("{}: {}".format(parts.netloc, describe(error))) from error
 
 
@@ -87,6 +87,6 @@ def lowered(message: http.client.HTTPMessage) -> Dict[str, str]:
     return {name.lower(): value for name, value in message.items()}
 
 
-def describe(error: Union[OSError, http.client.HTTPException]) -> str:
+def describe(error: Exception) -> str:
     """Say an error in one line; some of them are silent."""
     return "{}: {}".format(type(error).__name__, error) if str(error) else type(error).__name__

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from collections import defaultdict, deque
@@ -99,7 +100,7 @@ class Listener(ThreadingHTTPServer):
 class ScriptedAllocator:
     """Answers each call with the next of its script, and sensibly where there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.script: dict[str, deque[Answer]] = defaultdict(deque)
@@ -112,7 +113,9 @@ class ScriptedAllocator:
         self._nonces: set[str] = set()
         self._lock = threading.Lock()
         self._server = Listener(self)
-        self.url = f"http://127.0.0.1:{self._server.server_port}{PATH}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}{PATH}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()

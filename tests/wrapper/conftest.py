@@ -51,13 +51,17 @@ class Slot:
         path.chmod(0o755)
         return path
 
-    def start(self) -> "subprocess.Popen[str]":
+    def fill(self) -> None:
+        """Lay down the files that come with a job."""
         self.directory.mkdir(exist_ok=True)
         order = {"jobsub_id": JOBSUB_ID, "allocator_url": self.allocator.url, "instance": "", **self.settings}
         (self.directory / "job.json").write_text(json.dumps(order))
         secret = self.directory / "job.secret"
         secret.write_text(SECRET + "\n")
         secret.chmod(0o400)
+
+    def start(self) -> "subprocess.Popen[str]":
+        self.fill()
         environ = {
             "PATH": f"{self.commands}:{SYSTEM_PATH}",
             "GLIDEIN_DUNESite": "UK_Manchester",

@@ -120,7 +120,9 @@ def test_jobs_clock_and_the_helpers_clock_are_one(slot: Slot, allocator: Scripte
 
     slot.run("#!/bin/sh\n$JUSTIN_PATH/justin-get-file\n")
 
-    assert allocator.one("record_results").jobscript_log == "usertests:a.root pfn RSE\n"
+    recorded = allocator.one("record_results")
+    assert recorded.jobscript_log == "usertests:a.root pfn RSE\n"
+    assert abs(recorded.jobscript_start.timestamp() - (time.time() - 3600)) < 60
 
 
 def test_lost_replies_are_asked_for_again(slot: Slot, allocator: ScriptedAllocator) -> None:
