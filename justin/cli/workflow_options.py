@@ -12,6 +12,7 @@ from justin.cli.options import read_id
 from justin.cli.stage_options import by_option
 from justin.errors import BadDocument
 from justin.schemas import sentences
+from justin.schemas.inputs import MONTE_CARLO_LIMIT
 from justin.schemas.specs import StageSpec, WorkflowSpec, end_of_day
 
 DEFAULT_REFIND_HOURS = 1.0
@@ -37,7 +38,10 @@ class WorkflowOptions:
         str | None, typer.Option("--mql", help="The files to process: MQL, or 'rucio-dataset SCOPE:NAME'.")
     ] = None
     monte_carlo: Annotated[
-        int | None, typer.Option("--monte-carlo", metavar="COUNT", help="Instead of --mql: so many numbers.")
+        int | None,
+        typer.Option(
+            "--monte-carlo", metavar="COUNT", min=1, max=MONTE_CARLO_LIMIT, help="Instead of --mql: so many numbers."
+        ),
     ] = None
     refind_end_date: Annotated[
         str | None,

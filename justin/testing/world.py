@@ -101,7 +101,7 @@ class World:
             return self.workflows[self.by_key[key]]
         self.find(spec.mql)
         if spec.campaign_id is not None and spec.campaign_id not in self.campaigns:
-            raise NotFound(f"there is no campaign {spec.campaign_id}")
+            raise InvalidInput(f"there is no campaign {spec.campaign_id}")
         number = len(self.workflows) + 1
         shared = spec.model_dump(include={"name", "description", "campaign_id", "scope", "mql", "priority"})
         view = WorkflowView(
