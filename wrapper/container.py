@@ -1,7 +1,7 @@
 """How a jobscript is started in Apptainer, with an environment that arrives unchanged."""
 
 import os
-from typing import Dict, List, Mapping, NamedTuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple
 
 from wrapper.workspace import Workspace, write_private
 
@@ -57,10 +57,10 @@ def command(container: Container, workspace: Workspace, values: Mapping[str, str
     return [*argv, container.image, "/bin/sh", HOME + "/.justin/launch"]
 
 
-def binds(ca_path: str, certificate_directory: str) -> List[str]:
-    """Return the directories of the node that a container needs to see, read-only but for /cvmfs, which is anyway."""
+def binds(paths: Iterable[str]) -> List[str]:
+    """Return what a container is to see of the node: /cvmfs, and the given paths where they are elsewhere."""
     wanted = ["/cvmfs"] if os.path.isdir("/cvmfs") else []
-    elsewhere = {path for path in (ca_path, certificate_directory) if path and not path.startswith("/cvmfs/")}
+    elsewhere = {path for path in paths if path and not path.startswith("/cvmfs/")}
     return wanted + ["{0}:{0}:ro".format(path) for path in sorted(elsewhere)]
 
 

@@ -9,7 +9,7 @@ from wrapper.log import say
 
 MIB = 1024 * 1024
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "USER", "LOGNAME")
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "USER", "LOGNAME")
 """What a jobscript that runs outside a container takes over from the node."""
 
 
@@ -24,8 +24,8 @@ class Place(NamedTuple):
 
 def contract(job: Job, work: Mapping[str, Any], place: Place, gpus: List[Gpu], started_at: int) -> Dict[str, str]:
     """Return what every jobscript is promised; the user's own variables come first, so the system's win."""
-    # Python would keep its last output to itself when the wall time ends.
-    values = {"PYTHONUNBUFFERED": "1"}
+    # Without PYTHONUNBUFFERED, Python would keep its last output to itself when the wall time ends.
+    values = {"TZ": "UTC", "PYTHONUNBUFFERED": "1"}
     values.update(_of_the_user(work["environment"]))
     values.update(
         {

@@ -4,9 +4,19 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 SECRET = re.compile(r"^[0-9a-f]{64}$")
+
+SETTINGS = (
+    "instance",
+    "ca_path",
+    "heartbeat_seconds",
+    "grace_seconds",
+    "start_delay_seconds",
+    "code_wait_seconds",
+    "required_paths",
+)
 
 
 class BadOrderError(Exception):
@@ -25,6 +35,8 @@ class Job(NamedTuple):
     grace_seconds: float = 10.0
     start_delay_seconds: float = 0.0
     code_wait_seconds: float = 600.0
+    required_paths: Sequence[str] = ()
+    """What a node must have mounted for any job to be of use there."""
 
 
 def read(path: Path) -> Job:
@@ -38,18 +50,7 @@ def read(path: Path) -> Job:
         raise BadOrderError("{} does not say {}".format(path, missing)) from missing
     except (ValueError, AttributeError) as error:
         raise BadOrderError("{} is not a JSON object: {}".format(path, error)) from error
-    settings: Dict[str, Any] = {
-        name: told[name]
-        for name in (
-            "instance",
-            "ca_path",
-            "heartbeat_seconds",
-            "grace_seconds",
-            "start_delay_seconds",
-            "code_wait_seconds",
-        )
-        if told.get(name) is not None
-    }
+    settings: Dict[str, Any] = {name: told[name] for name in SETTINGS if told.get(name) is not None}
     if settings.get("ca_path"):
         settings["ca_path"] = str(path.parent / settings["ca_path"])
     return Job(jobsub_id, allocator_url.rstrip("/") + "/", secret, **settings)

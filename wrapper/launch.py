@@ -53,7 +53,7 @@ def prepare(job: Job, work: Json, here: Slot, workspace: Workspace, clock_offset
         box = Container(
             apptainer=here.apptainer,
             image=work["jobscript_image"],
-            binds=container.binds(job.ca_path, place.certificate_directory),
+            binds=container.binds([job.ca_path, place.certificate_directory, *_code_paths(work)]),
             has_gpus=bool(gpus),
         )
         argv = container.command(box, workspace, values)
@@ -63,6 +63,10 @@ def prepare(job: Job, work: Json, here: Slot, workspace: Workspace, clock_offset
         argv = _direct(workspace.home / "justin-jobscript")
         values = dict(environment.outside(os.environ, str(workspace.scratch)), **values)
     return Launch([word.encode("utf-8") for word in argv], environment.encoded(values), contained, wall_seconds)
+
+
+def _code_paths(work: Json) -> List[str]:
+    return [area["path"] for area in work["code_areas"]]
 
 
 def _place(work: Json, workspace: Workspace, *, contained: bool) -> Place:

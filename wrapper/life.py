@@ -51,6 +51,9 @@ class Life:
     def live(self) -> None:
         """Do all of it; raises AbortError, StoppedError or AllocatorError when it ends early."""
         time.sleep(self._job.start_delay_seconds)
+        missing = [path for path in self._job.required_paths if not os.path.exists(path)]
+        if missing:
+            raise AbortError("setup_failed", FileNotFoundError("the node lacks " + ", ".join(missing)))
         here = slot.look(os.environ)
         step("describe slot")
         work = self._ask(here)

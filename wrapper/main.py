@@ -48,8 +48,11 @@ def _live(this: Job) -> int:
     life = Life(this, allocator, Path.cwd())
     try:
         code = _reported(allocator, life)
-    finally:
-        processes.sweep()
+    except TakenAwayError as error:
+        say("{}, while the job was being given up".format(error))
+        code = UNREPORTED
+    _ignore_signals()
+    processes.sweep()
     log.summarise()
     return code
 
@@ -109,9 +112,13 @@ def _listen() -> None:
     """Turn the first signal to end into an exception, wherever the job is; what follows it must not interrupt it."""
 
     def end(signal_number: int, _frame: Optional[FrameType]) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        _ignore_signals()
         raise TakenAwayError("the wrapper was told to end by signal {}".format(signal_number))
 
     for each in SIGNALS:
         signal.signal(each, end)
+
+
+def _ignore_signals() -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)

@@ -89,7 +89,7 @@ def test_environment_outside_a_container(slot: Slot, allocator: ScriptedAllocato
 
     environ = environ_of(slot)
     check_contract(environ, allocator, str(slot.home))
-    assert environ["LANG"] == "en_GB.UTF-8"
+    assert (environ["LANG"], environ["TZ"]) == ("en_GB.UTF-8", "UTC")
     assert environ["X509_CERT_DIR"] == environ["SSL_CERT_DIR"] == str(slot.commands)
     assert (slot.home / ".justin" / "read.token").read_text() == "read-only"
     assert environ["TMPDIR"] == str(slot.directory / "scratch")
@@ -106,6 +106,9 @@ def test_environment_without_a_locale_on_the_node(slot: Slot, allocator: Scripte
 
 
 def test_environment_inside_a_container(slot: Slot, allocator: ScriptedAllocator, apptainer: Path) -> None:
+    published = slot.commands.parent / "published"
+    published.mkdir()
+    allocator.work["code_areas"] = [{"organisation": "DUNE", "repository": "ana", "path": str(published)}]
     read_only = [("UID", "7"), ("SHELLOPTS", "x"), ("not a name", "x")]
     allocator.work.update(environment=[*read_only, *TORTURE.items()], jobscript_image="sl7.sif", read_token="read-only")
 
@@ -118,6 +121,7 @@ def test_environment_inside_a_container(slot: Slot, allocator: ScriptedAllocator
     assert argv[argv.index("--pwd") + 1] == "/home/workspace"
     assert argv[-3:] == ["sl7.sif", "/bin/sh", "/home/.justin/launch"]
     assert "--nv" not in argv
+    assert f"{published}:{published}:ro" in argv
     assert JOBSCRIPT_SECRET not in argv
 
 

@@ -184,3 +184,14 @@ def test_order_without_a_secret_is_refused(slot: Slot, allocator: ScriptedAlloca
     assert again.returncode == 2
     assert b"job.secret" in again.stdout
     assert len(allocator.messages("get_jobscript")) == 1
+
+
+def test_node_that_lacks_what_every_job_needs_gets_no_work(slot: Slot, allocator: ScriptedAllocator) -> None:
+    slot.settings["required_paths"] = ["/", "/cvmfs/not-mounted.example.org"]
+
+    finished = slot.run()
+
+    assert finished.code == 0
+    assert allocator.methods() == ["job_aborted"]
+    aborted = allocator.one("job_aborted")
+    assert (aborted.reason, aborted.detail) == ("setup_failed", "the node lacks /cvmfs/not-mounted.example.org")

@@ -144,6 +144,19 @@ def test_slot_that_is_taken_away_gives_the_job_back(slot: Slot, allocator: Scrip
     assert alive("sleep\x00603.5") == []
 
 
+def test_slot_that_is_taken_away_while_the_job_is_given_up(slot: Slot, allocator: ScriptedAllocator) -> None:
+    allocator.script["job_aborted"].extend([problem(503, "busy")] * 20)
+    process = slot.start_with("#!/no/such/interpreter\n")
+    assert process.stdout is not None
+    next(line for line in process.stdout if "trying again" in line)
+
+    process.send_signal(signal.SIGTERM)
+    finished = finish(process)
+
+    assert finished.code == 1
+    assert "Traceback" not in finished.log
+
+
 def test_killed_wrapper_leaves_nothing_running_and_is_reported(slot: Slot, allocator: ScriptedAllocator) -> None:
     """Either half of the wrapper may be killed by whoever kills."""
     for number, (half, reason) in enumerate((("first", "stopped"), ("second", "wrapper_error"))):
