@@ -1,0 +1,204 @@
+"""Which stage a slot serves, and which files its job gets: decided when asked, on what is true at that moment."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from models.database import Session
+from models.statements import Row, jsonb, load
+
+SPREADS: Final = 2**31
+"""Spreads of files are drawn from 0 up to here."""
+
+_CHOICES: Final = 20
+_WAITS: Final = 10
+
+_CLAIM = load("claim_files", patience="SKIP LOCKED")
+_CLAIM_WAITING = load("claim_files", patience="")
+_IS_WAITING = load("is_waiting")
+_NOTE_ASKING = load("note_asking")
+_CHOOSE_STAGE = load("choose_stage")
+_ENSURE_LOADS = load("ensure_loads")
+_BIND_JOB = load("bind_job")
+
+
+class Taste(StrEnum):
+    """Which files a job would rather have; each takes all that the one before it takes."""
+
+    NOT_FAILED_AT_SITE = "1"
+    NOT_FAILED_ON_NODE = "2"
+    ANY = "3"
+
+
+class ClaimOutcome(StrEnum):
+    """Why a job was given what it was given."""
+
+    GIVEN = "given"
+    NONE_LEFT = "none_left"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    CAP_REACHED = "cap_reached"
+    JOB_ENDED = "job_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFile:
+    """A file that a job was given, with the address to read it from."""
+
+    file_id: int
+    did: str
+    pfn: str
+    rse: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a job was given, or why it was given nothing."""
+
+    outcome: ClaimOutcome
+    files: tuple[ClaimedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU of a slot; its memory in bytes."""
+
+    name: str
+    memory_bytes: int
+    compute_capability: float
+    runtime_version: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot that asks for work; `wall_seconds` is what is left of it."""
+
+    site_id: int
+    hostname: str
+    processors: int
+    rss_bytes: int
+    wall_seconds: int
+    entry_name: str = ""
+    site_job_id: str = ""
+    cpuinfo: str = ""
+    os_release: str = ""
+    wrapper_version: str = ""
+    has_inner_apptainer: bool = False
+    gpus: tuple[Gpu, ...] = ()
+    gpu_details: Sequence[dict[str, Any]] = ()
+    """All that is known of the GPUs, to be kept with the job."""
+
+
+def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
+    """Give a job up to `count` of the nearest waiting files of its stage, each to one job only.
+
+    Files that did not fail at this site come before those that did not fail on this node, and those before the
+    rest. When others have locked all that is left, it waits for what becomes of them rather than answering that
+    there is none.
+    """
+    for rows in _attempts(session, job_id, count):
+        outcome, asked, *first = rows[0]
+        if not asked:
+            _NOTE_ASKING.run(session, job_id=job_id)
+        if first[0] is not None:
+            return Claim(ClaimOutcome.GIVEN, tuple(ClaimedFile(*row[2:]) for row in rows))
+        if outcome != ClaimOutcome.NONE_LEFT or not is_waiting(session, job_id):
+            return Claim(ClaimOutcome(outcome))
+    return Claim(ClaimOutcome.NONE_LEFT)
+
+
+def is_waiting(session: Session, job_id: int) -> bool:
+    """Return whether a file waits that the job could have, locked by others or not."""
+    return bool(_IS_WAITING.one(session, job_id=job_id)[0])
+
+
+def choose_stages(session: Session, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False) -> list[int]:
+    """Return the stages that a slot can serve, best first, at most 20.
+
+    `quota_id` is the quota that the job was submitted for; None serves any. Stages that ask for no GPU get slots
+    with GPUs only when `lend_gpus` is set.
+    """
+    rows = _CHOOSE_STAGE.run(
+        session,
+        site_id=slot.site_id,
+        quota_id=quota_id,
+        processors=slot.processors,
+        rss_bytes=slot.rss_bytes,
+        wall_seconds=slot.wall_seconds,
+        has_inner_apptainer=slot.has_inner_apptainer,
+        lend_gpus=lend_gpus,
+        limit=_CHOICES,
+        **_gpu_parameters(slot.gpus),
+    )
+    return [stage_id for stage_id, _distance in rows]
+
+
+def bind_job(session: Session, job_id: int, stage_id: int, slot: Slot) -> bool:
+    """Move a submitted job to started for a stage, and return whether it was.
+
+    It is not when the stage or its quota has reached its limit of jobs meanwhile, or the job is not submitted.
+    """
+    bound, counted = _bind(session, job_id, stage_id, slot)
+    if not counted:
+        _ENSURE_LOADS.run(session, stage_id=stage_id)
+        bound, _counted = _bind(session, job_id, stage_id, slot)
+    return bool(bound)
+
+
+def start_job(
+    session: Session, job_id: int, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False
+) -> int | None:
+    """Bind a submitted job to the best stage that has room, and return the stage; None when none has."""
+    for stage_id in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus):
+        if bind_job(session, job_id, stage_id, slot):
+            return stage_id
+    return None
+
+
+def _attempts(session: Session, job_id: int, count: int) -> Iterator[list[Row]]:
+    """Claim, each time less choosily, and in the end waiting for locks: one file then, so that none wait in a ring."""
+    for taste in Taste:
+        yield _CLAIM.run(session, job_id=job_id, count=count, taste=int(taste), start=_anywhere())
+    for _ in range(_WAITS):
+        yield _CLAIM_WAITING.run(session, job_id=job_id, count=1, taste=int(Taste.ANY), start=_anywhere())
+
+
+def _anywhere() -> int:
+    return secrets.randbelow(SPREADS)
+
+
+def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> Row:
+    return _BIND_JOB.one(
+        session,
+        job_id=job_id,
+        stage_id=stage_id,
+        site_id=slot.site_id,
+        entry_name=slot.entry_name,
+        hostname=slot.hostname,
+        site_job_id=slot.site_job_id,
+        cpuinfo=slot.cpuinfo,
+        os_release=slot.os_release,
+        wrapper_version=slot.wrapper_version,
+        processors=slot.processors,
+        rss_bytes=slot.rss_bytes,
+        wall_seconds=slot.wall_seconds,
+        has_inner_apptainer=slot.has_inner_apptainer,
+        gpu_details=jsonb({"gpus": list(slot.gpu_details)} if slot.gpu_details else None),
+    )
+
+
+def _gpu_parameters(gpus: Sequence[Gpu]) -> dict[str, object]:
+    """Describe the GPUs by the weakest, for a job uses all of them."""
+    capabilities = [Decimal(str(gpu.compute_capability)) for gpu in gpus] or [Decimal(0)]
+    return {
+        "gpus": len(gpus),
+        "gpu_memory_bytes": min((gpu.memory_bytes for gpu in gpus), default=0),
+        "gpu_lowest_capability": min(capabilities),
+        "gpu_highest_capability": max(capabilities),
+        "gpu_runtime": min((Decimal(str(gpu.runtime_version)) for gpu in gpus), default=Decimal(0)),
+        "gpu_names": [gpu.name for gpu in gpus],
+    }
