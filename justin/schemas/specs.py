@@ -37,8 +37,11 @@ class OutputSpec(Message):
     destination: str = ""
     """Prefix of the destination dataset's name, or an https:// address for scratch space."""
     for_next_stage: bool = False
+    """Whether its files become inputs of the next stage."""
     lifetime_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """How long Rucio keeps the files; needed unless they go to scratch space."""
     rse_expression: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Where Rucio also makes copies."""
 
     @field_validator("destination")
     @classmethod
@@ -67,11 +70,17 @@ class GpuSpec(Message):
     """The GPUs that each job needs."""
 
     count: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many."""
     min_memory_mib: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Least memory of each, in MiB."""
     min_capability: Capability | None = None
+    """Least compute capability, such as 7.5."""
     max_capability: Capability | None = None
+    """Greatest compute capability."""
     min_runtime: Capability | None = None
+    """Least CUDA runtime that the driver serves."""
     model: Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9 _.*-]*$")] = ""
+    """Name of the model; `*` stands for any characters."""
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:
@@ -84,8 +93,11 @@ class RepositorySpec(Message):
     """A git repository at a tag, branch or commit, found by jobs at `$HOME/workspace/ORG/REPO`."""
 
     organisation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    """ORG in `ORG/REPO`."""
     repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    """REPO in `ORG/REPO`."""
     tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}$")]
+    """A tag, a branch or a commit."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -100,18 +112,25 @@ class StageSpec(Message):
     """One step of a workflow: a jobscript and what each of its jobs needs."""
 
     jobscript: str = ""
+    """Its text, from `#!` on."""
     jobscript_git: Annotated[str, StringConstraints(max_length=1000)] = ""
     """`ORG/REPO/PATH/X.jobscript:TAG` instead of the text."""
     git_repos: list[RepositorySpec] = []
+    """Repositories that jobs find in their workspace."""
     image: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00\s]*$")] = ""
     """Apptainer image; empty runs the jobscript on the node itself."""
     processors: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Processors for each job."""
     rss_mib: Annotated[int, Field(ge=1, le=16_000_000)] = 2000
+    """Memory for each job, in MiB."""
     wall_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = 80_000
+    """Time limit of each job."""
     max_distance: Annotated[int, Field(ge=0, le=100)] | None = None
     """Farthest storage that inputs are read from; 0 by default, 100 for Monte Carlo."""
     gpus: GpuSpec | None = None
+    """GPUs for each job; none when left out."""
     outputs: list[OutputSpec] = []
+    """Which files of the workspace are kept."""
     output_rses: list[RSEName] = []
     """Storages to try first for outputs, in order."""
     input_rses: list[RSEName] = []
@@ -119,10 +138,15 @@ class StageSpec(Message):
     sites: list[SiteName] = []
     """Sites to run at; all when empty."""
     environment: dict[EnvironmentName, EnvironmentValue] = {}
+    """Variables for the jobscript, besides those that every job has."""
     classads: dict[ClassAdName, ClassAdValue] = {}
+    """Attributes for the ads of the stage's jobs."""
     max_allocations: Annotated[int, Field(ge=1, le=100)] = 6
+    """How often a file is given to jobs before it counts as failed."""
     max_files_per_job: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many files one job may get."""
     max_jobs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many jobs may run at once."""
 
     @field_validator("jobscript")
     @classmethod
@@ -154,15 +178,23 @@ class WorkflowSpec(Message):
     """A whole workflow in one document."""
 
     name: Text = ""
+    """A short name for lists."""
     description: Text = ""
+    """What it is for."""
     scope: Scope = "usertests"
+    """The scope of its outputs, in Rucio and MetaCat."""
     campaign_id: Key | None = None
+    """The campaign that it belongs to."""
     mql: Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
     """MQL, `rucio-dataset SCOPE:NAME` or `monte-carlo N`."""
     refind_interval_hours: Annotated[float, Field(gt=0, le=8760)] | None = None
+    """How often to look for new files."""
     refind_until: AwareDatetime | None = None
+    """Until when to look for new files; once only when left out."""
     priority: Annotated[int, Field(ge=0, le=100)] = 50
+    """Higher goes first among the workflows of one quota."""
     stages: Annotated[list[StageSpec], Field(max_length=MAX_STAGES)] = []
+    """The stages in their order; each gets its inputs from the one before it."""
 
     @field_validator("mql")
     @classmethod
