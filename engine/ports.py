@@ -4,7 +4,7 @@ Every call raises `errors.Unavailable` when the service may answer later, `error
 both name the service. Values are plain frozen dataclasses: the types of client libraries never cross.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -104,6 +104,10 @@ class MetadataCatalog(Protocol):
         """Put existing files into a dataset; those already in it are well."""
         ...
 
+    def missing_from(self, dataset: str, dids: Sequence[str]) -> set[str]:
+        """Return those of the files that are not in a dataset, all of them for an unknown one."""
+        ...
+
     def update_metadata(self, dids: Sequence[str], metadata: Mapping[str, Any]) -> None:
         """Set keys of existing files."""
         ...
@@ -167,6 +171,10 @@ class ReplicaCatalog(Protocol):
         """Return the DIDs of the files in a dataset; empty for an unknown one."""
         ...
 
+    def missing_from(self, dataset: str, dids: Sequence[str]) -> set[str]:
+        """Return those of the files that are not in a dataset, all of them for an unknown one."""
+        ...
+
     def detach(self, dataset: str, dids: Sequence[str]) -> None:
         """Take files out of a dataset; those not in it are well."""
         ...
@@ -225,11 +233,22 @@ class PoolJob:
     reason: str = ""
 
 
+Announce = Callable[[Sequence[str]], None]
+"""Told the jobsub ids of jobs before any of them can start."""
+
+
+def nobody(jobsub_ids: Sequence[str]) -> None:
+    """Tell nobody of new jobs."""
+
+
 class BatchPool(Protocol):
     """HTCondor, or another thing with job slots."""
 
-    def submit(self, order: JobOrder) -> list[str]:
-        """Put one job per ticket into the pool and return their jobsub ids, in the order of the tickets."""
+    def submit(self, order: JobOrder, announce: Announce = nobody) -> list[str]:
+        """Put one job per ticket into the pool and return their jobsub ids, in the order of the tickets.
+
+        `announce` is called when their ids are known and none has begun; when it raises, none ever begins.
+        """
         ...
 
     def jobs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolJob]:

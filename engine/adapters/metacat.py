@@ -19,6 +19,8 @@ from engine.settings import MetaCat as MetaCatSettings
 T = TypeVar("T")
 
 FILES_PER_CALL: Final = 500
+CONTENTS_PER_QUESTION: Final = 100
+"""So many entries of a dataset are listed in the time of one question about a file."""
 NOT_SIGNED_IN: Final = frozenset({401, 403})
 BAD_REQUEST: Final = 400
 FIRST_SERVER_ERROR: Final = 500
@@ -95,11 +97,15 @@ class MetaCat:
             names = [_name(did) for did in chunk]
             self._call(partial(self._client.add_files, dataset, file_list=names))
 
-    def dataset_contents(self, did: str) -> set[str]:
-        """Return the DIDs of the files in a dataset; empty for an unknown one."""
-        address = f"data/dataset_files?dataset={quote(did)}&with_metadata=no&include_retired_files=no"
-        found = self._call(lambda: _unless_missing(self._client.get_json, address)) or ()
-        return {_did(record) for record in found}
+    def missing_from(self, dataset: str, dids: Sequence[str]) -> set[str]:
+        """Return those of the files that are not in a dataset, all of them for an unknown one."""
+        known = self._call(lambda: self._client.get_dataset(dataset))
+        if known is None:
+            return set(dids)
+        if (known.get("file_count") or 0) > CONTENTS_PER_QUESTION * len(dids):
+            return {did for did in dids if dataset not in self._datasets_of(did)}
+        address = f"data/dataset_files?dataset={quote(dataset)}&with_metadata=no&include_retired_files=no"
+        return set(dids) - {_did(record) for record in self._call(lambda: self._client.get_json(address))}
 
     def update_metadata(self, dids: Sequence[str], metadata: Mapping[str, Any]) -> None:
         """Set keys of existing files."""
@@ -117,6 +123,10 @@ class MetaCat:
         known = self._call(lambda: self._client.get_dataset(did))
         if known and not known.get("frozen"):
             self._call(lambda: self._client.update_dataset(did, frozen=True))
+
+    def _datasets_of(self, did: str) -> set[str]:
+        ask = partial(self._client.get_file, did=did, with_metadata=False, with_provenance=False, with_datasets=True)
+        return {_did(dataset) for dataset in (self._call(ask) or {}).get("datasets", ())}
 
     def _files(self, dids: Sequence[str]) -> list[dict[str, Any]]:
         names = [_name(did) for did in dids]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
-from engine.ports import JobOrder, PoolJob, PoolState
+from engine.ports import Announce, JobOrder, PoolJob, PoolState, nobody
 
 WRAPPER = "justin-wrapper.pyz"
 CONFIGURATION = "job.json"
@@ -31,8 +31,11 @@ class ProcessPool:
     def __init__(self, directory: Path) -> None:
         self._directory = directory.resolve()
 
-    def submit(self, order: JobOrder) -> list[str]:
-        """Put one job per ticket into the pool and return their jobsub ids, in the order of the tickets."""
+    def submit(self, order: JobOrder, announce: Announce = nobody) -> list[str]:
+        """Put one job per ticket into the pool and return their jobsub ids, in the order of the tickets.
+
+        What raises in `announce` leaves no job behind.
+        """
         with self._reported():
             name, cluster = self._name(), self._next_cluster()
             incoming = self._directory / "incoming" / str(cluster)
@@ -43,6 +46,8 @@ class ProcessPool:
             for proc, (jobsub_id, ticket) in enumerate(zip(jobsub_ids, order.tickets, strict=True)):
                 configuration = {**order.configuration, "jobsub_id": jobsub_id}
                 _lay_down(incoming, proc, configuration, ticket.secret)
+            with _gone_on_error(incoming):
+                announce(jobsub_ids)
             incoming.rename(self._directory / "queue" / str(cluster))
         return jobsub_ids
 
@@ -109,6 +114,15 @@ class ProcessPool:
             if directory.is_dir():
                 return directory
         return None
+
+
+@contextmanager
+def _gone_on_error(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _key(jobsub_id: str) -> str:

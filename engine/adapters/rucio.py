@@ -18,6 +18,8 @@ from engine.settings import Rucio as RucioSettings
 
 REPLICAS_PER_CALL: Final = 500
 """The server takes at most 1,000."""
+CONTENTS_PER_QUESTION: Final = 100
+"""So many entries of a dataset are listed in the time of one question about a file."""
 ADDRESS_CHARACTERS: Final = 3000
 """Of file names in one address: servers cut at 4,094."""
 
@@ -132,6 +134,15 @@ class Rucio:
         with self._client() as client, suppress(rucio.DataIdentifierNotFound):
             return {_did(found) for found in client.list_content(**_name(did))}
         return set()
+
+    def missing_from(self, dataset: str, dids: Sequence[str]) -> set[str]:
+        """Return those of the files that are not in a dataset, all of them for an unknown one."""
+        with self._client() as client, suppress(rucio.DataIdentifierNotFound):
+            length = client.get_did(**_name(dataset), dynamic_depth="FILE")["length"] or 0
+            if length > CONTENTS_PER_QUESTION * len(dids):
+                parents = {did: {_did(parent) for parent in client.list_parent_dids(**_name(did))} for did in dids}
+                return {did for did in dids if dataset not in parents[did]}
+        return set(dids) - self.dataset_contents(dataset)
 
     def detach(self, dataset: str, dids: Sequence[str]) -> None:
         """Take files out of a dataset; those not in it are well."""

@@ -35,7 +35,7 @@ def test_declared_files_are_known_and_found(metacat: MetaCat, prefix: str, datas
     assert (known[child.did].size_bytes, known[child.did].adler32) == (7, "00000007")
     assert known[child.did].metadata == child.metadata
     assert known[child.did].parents == (files[0].did,)
-    assert metacat.dataset_contents(dataset) == set(known)
+    assert metacat.missing_from(dataset, [*known, f"{prefix}-unknown"]) == {f"{prefix}-unknown"}
     found = list(metacat.query(f"files from {dataset} where core.number > 0"))
     assert {file.did for file in found} == {files[1].did, files[2].did}
     assert {file.size_bytes for file in found} == {101, 102}
@@ -117,7 +117,8 @@ def test_a_query_can_do_no_more_than_find(metacat: MetaCat, prefix: str, dataset
     mql = f"files from {dataset} # &save_as={evil}&add_to={evil}&summary=keys"
     assert list(metacat.query(mql)) == []
     assert metacat.summary(mql).count == 0
-    assert metacat.dataset_contents(evil) == set()
+    assert metacat.missing_from(evil, ["usertests:any"]) == {"usertests:any"}
+    assert metacat.files([evil]) == {}
 
 
 def test_a_dataset_is_made_changed_and_closed_once(metacat: MetaCat, prefix: str, dataset: str) -> None:
@@ -136,7 +137,7 @@ def test_existing_files_are_attached_and_changed(metacat: MetaCat, prefix: str, 
     metacat.ensure_dataset(other, {})
     for _ in range(2):
         metacat.attach(other, [file.did for file in files])
-    assert metacat.dataset_contents(other) == {file.did for file in files}
+    assert metacat.missing_from(other, [file.did for file in files]) == set()
     metacat.update_metadata([files[0].did], {"dune.output_status": "confirmed"})
     assert metacat.files([files[0].did])[files[0].did].metadata == {
         "core.number": 0,
@@ -149,3 +150,12 @@ def test_no_answer_and_no_rights_may_end(unreachable_metacat: MetaCat, metacat_w
         unreachable_metacat.summary("files from a:b")
     with pytest.raises(Unavailable, match="MetaCat does not let justin sign in"):
         metacat_with_wrong_password.summary("files from a:b")
+
+
+def test_membership_of_a_few_in_a_large_dataset(
+    metacat: MetaCat, prefix: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.adapters.metacat.CONTENTS_PER_QUESTION", 1)
+    files = new_files(prefix)
+    metacat.declare(dataset, files)
+    assert metacat.missing_from(dataset, [files[0].did, f"{prefix}-unknown"]) == {f"{prefix}-unknown"}

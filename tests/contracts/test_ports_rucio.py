@@ -153,3 +153,14 @@ def test_no_answer_and_no_rights_may_end(unreachable_rucio: Rucio, rucio_with_wr
         unreachable_rucio.ping()
     with pytest.raises(Unavailable, match="Rucio"):
         rucio_with_wrong_password.files(["usertests:some"])
+
+
+def test_membership_of_a_few_in_a_large_dataset(rucio: Rucio, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.adapters.rucio.CONTENTS_PER_QUESTION", 1)
+    files, dataset = new_files(prefix, 4), f"{prefix}-dataset"
+    rucio.register("CERN", files)
+    rucio.ensure_dataset(dataset, ACCOUNT)
+    rucio.attach(dataset, dids(files[:3]))
+    assert rucio.missing_from(dataset, [files[0].did, files[3].did]) == {files[3].did}
+    assert rucio.missing_from(dataset, dids(files)) == {files[3].did}
+    assert rucio.missing_from(f"{prefix}-unknown", dids(files)) == set(dids(files))

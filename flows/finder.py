@@ -1,0 +1,21 @@
+"""The finder: input files, and where they lie."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.futures import PrefectFuture, wait
+
+from flows import artifacts
+from tasks import finder
+
+
+@flow(name="finder")
+def find_files() -> list[PrefectFuture[Any]]:
+    """Find the files of every workflow that is due, then copies of every file that has none yet."""
+    found = finder.find_files.map(finder.workflows_due())
+    wait(found)
+    located = finder.locate_files.map(finder.stages_to_locate())
+    futures: list[PrefectFuture[Any]] = [*found, *located]
+    reports = (future.result(raise_on_failure=False) for future in futures)
+    artifacts.publish("finder", "Files found and located", reports)
+    return futures

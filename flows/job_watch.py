@@ -1,0 +1,15 @@
+"""The job watch: nothing waits for a job that is gone."""
+
+from prefect import flow
+
+from engine.job_watch import Watched
+from flows import artifacts
+from tasks import job_watch
+
+
+@flow(name="job_watch")
+def watch_jobs() -> Watched:
+    """Notice jobs that have gone silent or left the pool, give their files back, and keep their logs."""
+    report = job_watch.watch_jobs()
+    artifacts.publish("job_watch", "Jobs that were gone", [report])
+    return report

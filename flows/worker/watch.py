@@ -1,0 +1,44 @@
+"""Looking for work that waits, and running the agents it waits for."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+
+from engine import due, wiring
+from flows.worker.in_process import InProcessWorker
+from flows.worker.nudges import Nudges
+
+LOG = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS: Final = 1.0
+
+
+async def nudge(worker: InProcessWorker, deployments: Mapping[str, UUID]) -> None:
+    """Run agents as soon as there is work for them; never returns."""
+    nudges = Nudges()
+    async with anyio.create_task_group() as group:
+        while True:
+            for agent in nudges.due(await anyio.to_thread.run_sync(_waiting)):
+                group.start_soon(_run, worker, agent, deployments[agent])
+            await anyio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _run(worker: InProcessWorker, agent: str, deployment_id: UUID) -> None:
+    try:
+        await worker.run_out_of_turn(deployment_id)
+    except Exception:
+        # The edge of the task: the schedule runs the agent anyway.
+        LOG.exception("the agent %s could not be run out of turn", agent)
+
+
+def _waiting() -> Mapping[str, int]:
+    try:
+        return due.waiting(wiring.current())
+    except Exception:
+        # As above.
+        LOG.exception("the database does not say what is waiting")
+        return {}

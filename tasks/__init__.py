@@ -1,0 +1,1 @@
+"""Prefect tasks: ids in, one engine call, a small report out."""
