@@ -6,6 +6,7 @@ from datetime import datetime
 from models.database import Session
 from models.statements import load
 
+_FIND_SITE = load("find_site")
 _LIST_SITES = load("list_sites")
 _LIST_STORAGES = load("list_storages")
 
@@ -36,6 +37,22 @@ class StorageRow:
     disabled_reason: str
     occupancy: float
     last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSite:
+    """A site as a slot there sees it."""
+
+    site_id: int
+    name: str
+    enabled: bool
+    disabled_reason: str
+
+
+def find_site(session: Session, name: str) -> FoundSite | None:
+    """Return the site of that name; None for an unknown one."""
+    rows = _FIND_SITE.run(session, name=name)
+    return FoundSite(*rows[0]) if rows else None
 
 
 def list_sites(session: Session) -> list[SiteRow]:

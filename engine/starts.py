@@ -1,0 +1,102 @@
+"""The start of a slot: what its job is to do is decided now."""
+
+from urllib.parse import quote, urljoin
+
+from engine import calls
+from engine.errors import InvalidInput, WrongState
+from engine.settings import Settings
+from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript
+from justin.states import JobState
+from models import matching, moves, work
+from models.calls import CallingJob
+from models.database import Session
+from models.matching import Gpu, Slot
+from models.moves import Reason
+from models.queries import places
+from models.queries.places import FoundSite
+from models.work import Work
+
+ACTOR = "allocator"
+
+
+def start(session: Session, settings: Settings, job: CallingJob, wanted: GetJobscript) -> Jobscript | None:
+    """Bind the job to the best stage that its slot can serve, and return the work; None when there is none.
+
+    A job that has no work is over, `notused`. Until it does something the same job gets the same answer again, for
+    the first may have been lost.
+    """
+    if job.state is JobState.NOTUSED:
+        return None
+    calls.refuse_ended(job)
+    if job.state is JobState.STARTED and not job.asked_for_files:
+        return _jobscript(work.work_of(session, job.job_id), settings)
+    if job.state is not JobState.SUBMITTED:
+        raise WrongState(f"The job is {job.state}: it has its work already.")
+    site = places.find_site(session, wanted.site_name)
+    if site is None:
+        raise InvalidInput(f"The site {wanted.site_name} is not known.")
+    why_not = _bind(session, job, site, wanted)
+    if why_not:
+        moves.move_jobs(session, [job.job_id], JobState.NOTUSED, Reason(ACTOR, why_not))
+        return None
+    return _jobscript(work.work_of(session, job.job_id), settings)
+
+
+def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscript) -> str:
+    """Bind the job to a stage, or say why there is none for it."""
+    if not site.enabled:
+        return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
+    stage_id = matching.start_job(session, job.job_id, _slot(site.site_id, wanted), job.quota_id)
+    return "" if stage_id else "No stage had work for the slot."
+
+
+def _slot(site_id: int, wanted: GetJobscript) -> Slot:
+    gpus = [Gpu(gpu.name, gpu.memory_bytes, gpu.compute_capability, gpu.runtime_version) for gpu in wanted.gpus]
+    return Slot(
+        site_id=site_id,
+        hostname=wanted.hostname,
+        processors=wanted.processors,
+        rss_bytes=wanted.rss_bytes,
+        wall_seconds=wanted.wall_seconds,
+        entry_name=wanted.entry_name,
+        site_job_id=wanted.site_job_id,
+        cpuinfo=wanted.cpuinfo,
+        os_release=wanted.os_release,
+        wrapper_version=wanted.wrapper_version,
+        has_inner_apptainer=wanted.has_inner_apptainer,
+        gpus=tuple(gpus),
+        gpu_details=[gpu.model_dump() for gpu in wanted.gpus],
+    )
+
+
+def _jobscript(found: Work, settings: Settings) -> Jobscript:
+    return Jobscript(
+        jobsub_id=found.jobsub_id,
+        instance=settings.instance,
+        workflow_id=found.workflow_id,
+        stage_id=found.stage_number,
+        scope=found.scope,
+        mql=found.mql,
+        site_name=found.site,
+        principal_name=found.user,
+        jobscript=found.jobscript,
+        jobscript_image=found.image,
+        jobscript_secret=found.jobscript_secret,
+        sam_web_uri=_sam_web_uri(found, settings.allocator.url),
+        requested_processors=found.processors,
+        requested_rss_bytes=found.rss_bytes,
+        requested_wall_seconds=found.wall_seconds,
+        requested_gpus=found.gpus,
+        environment=found.environment,
+        output_patterns=[
+            JobOutputPattern(pattern_id=pattern_id, pattern=pattern, for_next_stage=for_next_stage)
+            for pattern_id, pattern, for_next_stage in found.patterns
+        ],
+        code_areas=[],
+        heartbeat_seconds=settings.allocator.heartbeat_seconds,
+    )
+
+
+def _sam_web_uri(found: Work, allocator_url: str) -> str:
+    """Give SAM's clients an address beside the allocator's, with the jobscript's secret in it."""
+    return urljoin(allocator_url, f"../samweb/{quote(found.jobsub_id, safe='@')}/{found.jobscript_secret}")
