@@ -38,12 +38,17 @@ install_packages() {
   pip_install "$root/requirements/all.txt"
 }
 
+# Gives .venv/bin/justin; fetches nothing, for what builds it is among the packages.
+install_checkout() {
+  "$python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable "$root"
+}
+
 pip_install() {
   "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$1"
 }
 
 make_environment() {
-  wanted=$(cat "$root/requirements/uv.txt" "$root/requirements/all.txt" | cksum)
+  wanted="$(cat "$root/requirements/uv.txt" "$root/requirements/all.txt" | cksum) $root"
   if [ "$(cat "$root/.venv/.installed" 2>/dev/null)" = "$wanted" ] && "$python" -c '' 2>/dev/null; then
     return
   fi
@@ -51,7 +56,7 @@ make_environment() {
   say "making .venv with $("$base" --version)"
   "$python" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear "$root/.venv" || fail "python -m venv failed."
   say "installing $(grep -c '==' "$root/requirements/all.txt") pinned packages (about 1 GB, once)"
-  install_packages || fail "The packages could not be installed; the lines above say why."
+  install_packages && install_checkout || fail "The packages could not be installed; the lines above say why."
   printf '%s\n' "$wanted" >"$root/.venv/.installed"
 }
 

@@ -68,7 +68,7 @@ class Servers:
     def services(self) -> list[Component]:
         """Return the two that answer requests; the first of them also brings the database up to date."""
         allocator = self._service(ALLOCATOR, "services.allocator", needs=self._database())
-        api = self._service(API, "services.api", needs=(ALLOCATOR, "rucio", "metacat"))
+        api = self._service(API, "services.api", needs=(ALLOCATOR,))
         return [_prepared(allocator, self.grid), api]
 
     def components(self) -> list[Component]:

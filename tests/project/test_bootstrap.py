@@ -54,7 +54,7 @@ def test_what_is_installed_is_not_installed_again(checkout: Path) -> None:
     python.chmod(0o755)
     pins = b"".join((checkout / "requirements" / name).read_bytes() for name in ("uv.txt", "all.txt"))
     known = subprocess.run(["cksum"], input=pins, capture_output=True, check=True)
-    (checkout / ".venv/.installed").write_bytes(known.stdout)
+    (checkout / ".venv/.installed").write_text(f"{known.stdout.decode().strip()} {checkout}\n")
 
     done = run(checkout, "tests/models")
 
