@@ -36,7 +36,8 @@ def up(
     if as_json:
         print(json.dumps(_description(grid), indent=2))
     else:
-        console.print(f"The grid in {grid.directory} is up. Stop it with: python -m localgrid down -d {directory}")
+        said = f"The grid in {grid.directory} is up. Stop it with: python -m localgrid down -d {directory}"
+        console.print(said, soft_wrap=True)
 
 
 @app.command()
@@ -105,7 +106,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except GridError as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localgrid.processes import kept_environment
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Reading fails when the only writer is gone without having said that all is well.
@@ -25,7 +27,7 @@ def cleaned_up(directory: Path, holding: Iterable[int] = ()) -> Iterator[None]:
         ["setsid", "--fork", "/bin/sh", "-c", WAIT_FOR_END, "sh", *clean],
         check=True,
         cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": os.environ.get("HOME", "/")},
+        env={**kept_environment(), "PYTHONPATH": str(ROOT)},
         stdin=reader,
         pass_fds=tuple(holding),
         stdout=subprocess.DEVNULL,

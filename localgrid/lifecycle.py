@@ -133,7 +133,11 @@ def _rucio(grid: Grid, needs: tuple[str, ...]) -> list[Component]:
 
 def _fill_rucio(grid: Grid) -> None:
     """Say to Rucio what it has to know; in a process of its own, for its client reads its configuration once."""
-    environment = {"RUCIO_HOME": str(grid.rucio.root_home), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    environment = {
+        **processes.kept_environment(),
+        "RUCIO_HOME": str(grid.rucio.root_home),
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "localgrid.rucio_catalogue", str(grid.directory)],
         check=False,

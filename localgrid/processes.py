@@ -19,7 +19,7 @@ from localgrid.errors import ComponentError
 from localgrid.identity import Identity, marked_processes, send_signal, session_members, working_in
 
 MARK = "LOCALGRID_COMPONENT"
-KEPT_VARIABLES = ("HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME")
+KEPT_VARIABLES = ("HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME")
 POLL_SECONDS = 0.05
 KILL_SECONDS = 10.0
 LOG_TAIL_LINES = 20
@@ -94,6 +94,11 @@ class Record:
         return self.identity is not None and self.identity.alive()
 
 
+def kept_environment() -> dict[str, str]:
+    """Return the part of our environment that any program of ours needs to run as we do."""
+    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+
+
 def log_path(directory: Path, name: str) -> Path:
     """Return where a component writes its log."""
     return directory / "log" / f"{name}.log"
@@ -166,8 +171,7 @@ def _launch(directory: Path, component: Component) -> None:
     """Start the component in a session of its own, as a child of nobody here."""
     _remember(directory, component)
     pid_file = directory / "run" / f"{component.name}.pid"
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    environment = {**kept, "TZ": "UTC", **component.environment, MARK: _mark(directory, component.name)}
+    environment = {**kept_environment(), "TZ": "UTC", **component.environment, MARK: _mark(directory, component.name)}
     log_path(directory, component.name).parent.mkdir(exist_ok=True)
     with log_path(directory, component.name).open("ab") as log:
         subprocess.run(
