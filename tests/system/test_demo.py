@@ -135,6 +135,24 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_the_workflow_finishes(dem
     demo.books(workflow_id).check_files()
 
 
+def test_the_tutorial_runs_as_it_stands(demo: Demo, tmp_path: Path) -> None:
+    page = (ROOT / "docs/user/tutorial.md").read_text()
+    blocks = [block for block in re.findall(r"```bash\n(.+?)```", page, re.DOTALL) if "scripts/demo" not in block]
+    script = re.sub(r"http://127\.0\.0\.1:\d+", demo.ours.api_url, "\n".join(blocks)).replace("$PWD", str(ROOT))
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=WORKFLOW_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20" in re.findall(r"\*\.count.*", done.stdout)[-1]
+
+
 def test_stopping_leaves_no_process(tmp_path: Path) -> None:
     with cleaned_up(tmp_path):
         lifecycle.up(tmp_path, fast=True)
