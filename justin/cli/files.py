@@ -51,7 +51,7 @@ def show_files(
     file_did: FileDid = None,
     limit: Limit = 1000,
 ) -> None:
-    """List the files of a workflow: the inputs of its stages, and its final outputs."""
+    """List the files of a workflow: inputs and outputs."""
     files = session.client.files(workflow.chosen(), stage_id=stage_id, state=state, did=file_did, limit=limit + 1)
     session.screen.table(_COLUMNS, files, limit)
 
@@ -83,13 +83,16 @@ def show_replicas(
 
 @command("show-datasets")
 def show_datasets(session: Session, workflow: WorkflowChoice) -> None:
-    """List the datasets that hold the outputs of a workflow."""
+    """List the datasets that hold a workflow's outputs."""
     session.screen.table(_DATASET_COLUMNS, session.client.datasets(workflow.chosen()))
 
 
 @command("fail-files")
 def fail_files(session: Session, workflow: WorkflowChoice, stage_id: StageId = None, file_did: FileDids = None) -> None:
-    """Give up files that are not processed yet: all, those of a stage, or single ones."""
+    """Give up files that are not processed yet.
+
+    All files of the workflow, those of a stage, or single ones.
+    """
     moved = session.client.fail_files(workflow.chosen(), stage_id, file_did or [])
     session.screen.say(f"{moved} files are failed now.", {"moved": moved})
 
@@ -98,14 +101,20 @@ def fail_files(session: Session, workflow: WorkflowChoice, stage_id: StageId = N
 def retry_files(
     session: Session, workflow: WorkflowChoice, stage_id: StageId = None, file_did: FileDids = None
 ) -> None:
-    """Try files again that failed or were not found: all, those of a stage, or single ones."""
+    """Try files again that failed or were not found.
+
+    All files of the workflow, those of a stage, or single ones.
+    """
     moved = session.client.retry_files(workflow.chosen(), stage_id, file_did or [])
     session.screen.say(f"{moved} files will be tried again.", {"moved": moved})
 
 
 @command("preview")
 def preview(session: Session, mql: Annotated[str, typer.Argument(metavar="MQL", help="The query; quote it.")]) -> None:
-    """Say how many files a query finds now, how large they are, and which come first."""
+    """Say how many files a query finds now.
+
+    Also how large they are together, and which come first.
+    """
     found = session.client.preview(mql)
     session.screen.say(_found(found), found)
 

@@ -41,7 +41,10 @@ WorkflowArgument = Annotated[int | None, typer.Argument(metavar="[WORKFLOW_ID]",
 
 @command("status")
 def status(session: Session, workflow_id: WorkflowArgument = None) -> None:
-    """Show how far a workflow is, or all of yours that have not ended."""
+    """Show how far a workflow is, or all of yours.
+
+    Without an id, those of your workflows are listed that have not ended.
+    """
     if workflow_id is not None:
         _show_one(session, session.client.workflow(workflow_id))
         return
@@ -71,7 +74,10 @@ def watch(
         float, typer.Option("--poll-seconds", metavar="SECONDS", min=0.1, help="How often to look.")
     ] = 2.0,
 ) -> None:
-    """Show the progress of a workflow until it ends; the exit code tells how it ended."""
+    """Show the progress of a workflow until it ends.
+
+    The exit code tells how it ended.
+    """
     with _display(quiet=session.screen.as_json) as show:
         workflow = session.client.wait(
             workflow_id, timeout_seconds=timeout_seconds, poll_seconds=poll_seconds, on_progress=show

@@ -42,7 +42,7 @@ def create_stage(session: Session, workflow: WorkflowChoice, stage: StageOptions
 
 @command("show-stages")
 def show_stages(session: Session, workflow: WorkflowChoice, stage_id: StageId = None) -> None:
-    """List the stages of a workflow with the counts of their files and jobs."""
+    """List stages with the counts of their files and jobs."""
     chosen = workflow.chosen()
     client = session.client
     session.screen.table(_COLUMNS, client.stages(chosen) if stage_id is None else [client.stage(chosen, stage_id)])
@@ -58,5 +58,5 @@ def show_jobscript(session: Session, workflow: WorkflowChoice, stage_id: Require
 
 @command("show-stage-outputs")
 def show_stage_outputs(session: Session, workflow: WorkflowChoice, stage_id: RequiredStageId = 1) -> None:
-    """List the kinds of outputs of a stage, and what has come of them."""
+    """List the outputs of a stage, pattern by pattern."""
     session.screen.table(_OUTPUT_COLUMNS, session.client.outputs(workflow.chosen(), stage_id))

@@ -41,13 +41,16 @@ def shortened(text: str) -> str:
 
 @command("create-workflow")
 def create_workflow(session: Session, workflow: WorkflowOptions) -> None:
-    """Make a workflow as a draft, to which stages are added; print its id."""
+    """Make a draft of a workflow; print its id.
+
+    Stages are added with create-stage, and submit-workflow submits it.
+    """
     _create(session, workflow, [], submit=False)
 
 
 @command("simple-workflow")
 def simple_workflow(session: Session, workflow: WorkflowOptions, stage: StageOptions) -> None:
-    """Make a workflow of one stage and submit it; print its id."""
+    """Make and submit a workflow of one stage; print its id."""
     _create(session, workflow, [stage.spec()], submit=True)
 
 
@@ -68,7 +71,7 @@ def submit(
         Path | None, typer.Option("--workflow-id-file", metavar="FILE", help="Write the new workflow's id there too.")
     ] = None,
 ) -> None:
-    """Make a whole workflow from one file and submit it; print its id."""
+    """Make and submit a workflow from a file; print its id."""
     spec = load_workflow(file)
     if check:
         session.screen.say(f"{file} is a valid workflow of {len(spec.stages)} stages.", spec)
@@ -86,7 +89,7 @@ def submit_workflow(session: Session, workflow: WorkflowChoice, reason: Reason =
 
 @command("pause-workflow")
 def pause_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
-    """Start no more jobs and give no more files to running ones."""
+    """Start no more jobs, and give no more files."""
     _change(session, Client.pause_workflow, workflow, reason)
 
 
@@ -98,7 +101,10 @@ def restart_workflow(session: Session, workflow: WorkflowChoice, reason: Reason 
 
 @command("finish-workflow")
 def finish_workflow(session: Session, workflow: WorkflowChoice, reason: Reason = "") -> None:
-    """End a workflow although files are left; its datasets are closed."""
+    """End a workflow although files are left.
+
+    Its queued jobs are removed and its datasets are closed.
+    """
     _change(session, Client.finish_workflow, workflow, reason)
 
 
