@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 
+from models import placements, seed
 from models.database import Session
-from models.seed import MONTE_CARLO_STORAGE
 from models.statements import Row, load, raw_connection
 
 ACTOR: Final = "finder"
@@ -19,7 +19,8 @@ _ADD_FILES = load("add_files")
 _ADD_MONTE_CARLO = load("add_monte_carlo")
 _STAGES_TO_LOCATE = load("stages_to_locate")
 _FILES_TO_LOCATE = load("files_to_locate")
-_PUT_REPLICAS = load("put_replicas")
+_KEEP_REPLICAS = load("keep_replicas")
+_LOCATE_FILES = load("locate_files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,11 @@ def add_monte_carlo(session: Session, stage_id: int, count: int, first: int = 1)
 
     They wait for jobs at once. Tens of thousands at a time are best.
     """
-    last = first + count - 1
-    values = {"stage_id": stage_id, "first": first, "last": last, "storage": MONTE_CARLO_STORAGE, "actor": ACTOR}
-    added: int = _ADD_MONTE_CARLO.one(session, **values)[0]
+    storage_id = seed.ensure_monte_carlo(session)
+    placement_id = placements.ensure(session, stage_id, [storage_id])
+    place = {"storage_id": storage_id, "placement_id": placement_id}
+    numbers = {"first": first, "last": first + count - 1}
+    added: int = _ADD_MONTE_CARLO.one(session, stage_id=stage_id, actor=ACTOR, **place, **numbers)[0]
     return added
 
 
@@ -132,7 +135,9 @@ def put_replicas(
     columns = "file_id bigint, rse text, wan_pfn text, lan_pfn text"
     rows = ((copy.file_id, copy.rse, copy.wan_pfn, copy.lan_pfn) for copy in replicas)
     _copy(session, "located_replicas", columns, rows)
-    return Located(*_PUT_REPLICAS.one(session, stage_id=stage_id, file_ids=list(file_ids), actor=ACTOR))
+    asked = _KEEP_REPLICAS.ids(session, stage_id=stage_id, file_ids=list(file_ids))
+    placements.ensure_all(session, asked)
+    return Located(*_LOCATE_FILES.one(session, file_ids=asked, actor=ACTOR))
 
 
 def _copy(session: Session, table: LiteralString, columns: LiteralString, rows: Iterable[Row]) -> None:

@@ -38,6 +38,20 @@ class Event(SQLModel, table=True):
     details: dict[str, Any] | None = document()
 
 
+class RecordedOutput(SQLModel, table=True):
+    """What a job said of an output before it uploads it; gone when the output is confirmed or dropped."""
+
+    __tablename__ = "recorded_outputs"
+
+    file_id: int = Field(primary_key=True, sa_type=BigInteger)
+    file_metadata: dict[str, Any] | None = document()
+    """What MetaCat is to be told, complete."""
+    parents: list[str] | None = document()
+    """DIDs."""
+    targets: list[Any] | None = document()
+    """Where the job may put it, in order, as it was told."""
+
+
 class Outbox(SQLModel, table=True):
     """An uploaded output that the catalogues do not know yet."""
 
@@ -57,7 +71,10 @@ class Outbox(SQLModel, table=True):
     pfn: str
     file_metadata: dict[str, Any] | None = document()
     """What MetaCat is to be told, complete."""
-    parents: list[Any] | None = document()
+    parents: list[str] | None = document()
+    """DIDs."""
+    dataset_number: int | None = None
+    """Of the numbered dataset that it goes into, from 1; null until it is assigned, or when there are none."""
     attempts: int = 0
     next_attempt_at: datetime = now()
     leased_until: datetime | None = moment(default=None)

@@ -104,6 +104,8 @@ class StageOutput(SQLModel, table=True):
     for_next_stage: bool = False
     lifetime_seconds: int | None = None
     rse_expression: str = ""
+    numbered_files: int = 0
+    """How many files were given a numbered dataset so far."""
 
 
 class StageEnvironment(SQLModel, table=True):

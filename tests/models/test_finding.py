@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from justin.states import EventType, FileState, WorkflowState
 from models import database, finding, moves, seed
 from models.database import Database, Session
-from models.files import File, Replica, WaitingReplica
+from models.files import File, Placement, Replica, StagePlacement
 from models.finding import Located, LocatedReplica
 from models.moves import Reason
 from models.records import Event
@@ -47,10 +47,16 @@ def events_of(session: Session, stage_id: int) -> list[tuple[int | None, EventTy
 
 
 def waiting_of(session: Session, stage_id: int) -> set[tuple[int, int]]:
-    rows = session.exec(select(WaitingReplica).where(WaitingReplica.stage_id == stage_id)).all()
-    spreads = {file.file_id: file.spread for file in files_of(session, stage_id)}
-    assert all(row.spread == spreads[row.file_id] for row in rows)
-    return {(row.file_id, row.storage_id) for row in rows}
+    """List at which storages claims find which files."""
+    listed = session.exec(select(StagePlacement).where(StagePlacement.stage_id == stage_id)).all()
+    sets = {each.placement_id: set(each.storage_ids) for each in session.exec(select(Placement)).all()}
+    assert all(each.storage_id in sets[each.placement_id] for each in listed)
+    return {
+        (_file_key(file), each.storage_id)
+        for file in files_of(session, stage_id)
+        for each in listed
+        if each.placement_id == file.placement_id and file.state == FileState.UNALLOCATED
+    }
 
 
 def test_found_files_become_inputs_with_their_events(session: Session) -> None:
