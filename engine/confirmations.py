@@ -44,15 +44,19 @@ def _differences(recorded: Sequence[RecordedOutput], confirmed: Sequence[Confirm
             yield f"The output {name} was not recorded."
         elif (file.size_bytes, file.adler32) != (output.size_bytes, output.adler32):
             yield f"The output {name} has another size or checksum than was recorded."
-        elif file.rse not in {target["rse"] for target in output.targets}:
-            yield f"The output {name} was not offered {file.rse}."
+        elif _place(output, file) is None:
+            yield f"The output {name} was not offered {file.url} at {file.rse}."
 
 
 def _places(recorded: Sequence[RecordedOutput], confirmed: Sequence[ConfirmedFile]) -> list[ConfirmedOutput]:
     given = {file.name: file for file in confirmed}
-    return [_place(output, given[output.did.partition(":")[2]]) for output in recorded]
+    places = (_place(output, given[output.did.partition(":")[2]]) for output in recorded)
+    return [place for place in places if place]
 
 
-def _place(output: RecordedOutput, file: ConfirmedFile) -> ConfirmedOutput:
-    target = next(target for target in output.targets if target["rse"] == file.rse)
-    return ConfirmedOutput(output.file_id, target["storage_id"], target["url"], file.seconds)
+def _place(output: RecordedOutput, file: ConfirmedFile) -> ConfirmedOutput | None:
+    """Find the target that took the output; None when it was not offered that one."""
+    for target in output.targets:
+        if (target["rse"], target["url"]) == (file.rse, file.url):
+            return ConfirmedOutput(output.file_id, target["storage_id"], target["url"], file.seconds)
+    return None

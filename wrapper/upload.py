@@ -49,6 +49,7 @@ class Stored(NamedTuple):
         return {
             "name": output.name,
             "rse": self.target.rse,
+            "url": self.target.url,
             "size_bytes": output.size_bytes,
             "adler32": output.adler32,
             "seconds": self.seconds,

@@ -184,6 +184,8 @@ class ConfirmedFile(Message):
 
     name: FileName
     rse: RSEName
+    url: Annotated[str, StringConstraints(max_length=4096)]
+    """Of the target that took it: a storage may be offered by several addresses."""
     size_bytes: Count
     adler32: Adler32
     seconds: Seconds
