@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from localgrid import postgres, rucio
 from localgrid.components import is_running
-from localgrid.errors import NoGridError
+from localgrid.errors import GridError, NoGridError
 from localgrid.ports import LOOPBACK, free_port, is_free
 from localgrid.postgres import Server
 from localgrid.rucio import RucioServer
@@ -20,6 +20,12 @@ from localgrid.sites import SCOPES, SERVICE_USER, SITES, Site
 
 STATE_FILE = "grid.json"
 LOCK_FILE = "lock"
+IN_USE_FILE = "in-use"
+"""A lock that tests hold as long as the directory is theirs."""
+OWN_NAMES = {
+    STATE_FILE, LOCK_FILE, IN_USE_FILE, "log", "metacat", "pool", "postgres", "postgres.new", "postgres.password",
+    "programs", "rucio", "run", "secrets", "storage",
+}  # fmt: skip
 PORT_NAMES = ("postgres", "rucio", "metacat")
 DATABASE = "justin"
 METACAT_DATABASE = "metacat"
@@ -115,10 +121,14 @@ class Grid(BaseModel):
 def plan(directory: Path, *, fast: bool = False, slots_per_site: int = SLOTS_PER_SITE) -> Grid:
     """Decide on ports and servers for the grid in a directory and write `grid.json`, before anything is started.
 
-    What an earlier grid there decided stays, except for ports that somebody else has taken since.
+    What an earlier grid there decided stays, except for ports that somebody else has taken since. Raises when the
+    directory holds other things: it belongs to the grid, which deletes all of it when it is cleaned.
     """
     directory = directory.resolve()
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    strangers = sorted(entry.name for entry in directory.iterdir() if entry.name not in OWN_NAMES)
+    if strangers and not (directory / STATE_FILE).exists():
+        raise GridError(f"{directory} holds no grid but other things ({', '.join(strangers[:3])}): take an empty one")
     own = postgres.users_own()
     ports = _ports(directory)
     grid = Grid(

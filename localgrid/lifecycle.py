@@ -23,7 +23,7 @@ from localgrid.sites import READER_USER, SERVICE_USER
 
 FILL_SECONDS = 300
 ROOT = Path(__file__).resolve().parent.parent
-KEPT_BY_CLEANING = (grids.LOCK_FILE,)
+KEPT_BY_CLEANING = (grids.LOCK_FILE, grids.IN_USE_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ def _rucio(grid: Grid, needs: tuple[str, ...]) -> list[Component]:
 
 def _fill_rucio(grid: Grid) -> None:
     """Say to Rucio what it has to know; in a process of its own, for its client reads its configuration once."""
+    # A server that runs may have been prepared by an earlier version of ours.
+    grid.rucio.write_configuration()
     environment = {
         **processes.kept_environment(),
         "RUCIO_HOME": str(grid.rucio.root_home),
@@ -223,7 +225,13 @@ def _drop_databases(directory: Path, report: Report) -> None:
 
 
 def _delete(directory: Path) -> None:
+    """Delete everything in a grid's directory; where only single servers ran, nothing but what is ours by name."""
+    has_grid = (directory / grids.STATE_FILE).exists()
     postgres.remove_data(directory)
-    for name in ("pool", "rucio", "metacat", "storage", "run", "log", "secrets"):
-        shutil.rmtree(directory / name, ignore_errors=True)
-    (directory / grids.STATE_FILE).unlink(missing_ok=True)
+    for entry in directory.iterdir():
+        if entry.name in KEPT_BY_CLEANING or not (has_grid or entry.name in grids.OWN_NAMES):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

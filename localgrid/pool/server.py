@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from localgrid.pool import jobs
 from localgrid.pool.layout import Job, Place, Settings, clusters, jobs_of, read_settings, write_text
 
 POLL_SECONDS = 0.1
+ABANDONED_SECONDS = 3600
 REMOVED = "removed from the pool"
 SHUT_DOWN = "the pool was shut down"
 OUTLIVED = "it outlived its pilot"
@@ -36,7 +38,10 @@ class Server:
         """Until when a job may end by itself, and why it has to."""
 
     def recover(self) -> None:
-        """Find the jobs of an earlier server."""
+        """Find the jobs of an earlier server, and clear away what killed submitters left."""
+        for left in (self.directory / "incoming").iterdir():
+            if left.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
         for cluster in clusters(self.directory, "clusters"):
             for job in jobs_of(cluster, self.settings.name):
                 self._adopt(job)

@@ -15,7 +15,7 @@ import pytest
 
 from engine.settings import Settings
 from localgrid import lifecycle, postgres, processes
-from localgrid.errors import NoGridError
+from localgrid.errors import GridError, NoGridError
 from localgrid.grid import Grid, environment
 from localgrid.guard import cleaned_up
 from localgrid.identity import PROC, Identity
@@ -185,6 +185,15 @@ def test_users_own_database_server_is_used_and_left_as_it_was(
             listed = connection.execute("SELECT datname FROM pg_database").fetchall()
         assert ("mine_rucio",) not in listed
         assert ("mine",) in listed
+
+
+def test_grid_wants_a_directory_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(GridError, match=r"thesis\.tex"):
+        lifecycle.up(tmp_path)
+    with pytest.raises(NoGridError):
+        lifecycle.down(tmp_path, clean=True)
+    assert (tmp_path / "thesis.tex").exists()
 
 
 def test_nothing_is_done_where_there_is_no_grid(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localgrid import lifecycle
-from localgrid.grid import Grid, environment
+from localgrid.grid import IN_USE_FILE, Grid, environment
 from localgrid.guard import cleaned_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -45,7 +45,7 @@ def free_directory() -> Iterator[tuple[Path, int]]:
         for number in count(1):
             directory = ROOT / "var" / f"test-grid-{number}"
             directory.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((directory / "in-use").open("w"))
+            lock = stack.enter_context((directory / IN_USE_FILE).open("w"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
