@@ -8,6 +8,7 @@ from models.statements import load
 
 _OPEN_CALL = load("open_call")
 _REMEMBER_NONCE = load("remember_nonce")
+_FORGET_NONCES = load("forget_nonces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,8 @@ def open_call(session: Session, jobsub_id: str, nonce: str | None = None) -> Cal
 def remember_nonce(session: Session, nonce: str) -> None:
     """Remember the nonce of a call that is refused for other reasons."""
     _REMEMBER_NONCE.run(session, nonce=nonce)
+
+
+def forget_nonces(session: Session, seconds: float) -> None:
+    """Forget the nonces that were seen so long ago or before."""
+    _FORGET_NONCES.run(session, seconds=float(seconds))
