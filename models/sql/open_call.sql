@@ -5,7 +5,7 @@
 -- moves: nothing
 WITH nonce AS (
     INSERT INTO request_nonces (nonce)
-    SELECT %(nonce)s FROM jobs WHERE jobsub_id = %(jobsub_id)s AND %(nonce)s::text IS NOT NULL
+    SELECT %(nonce)s::text FROM jobs WHERE jobsub_id = %(jobsub_id)s AND %(nonce)s::text IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
