@@ -1,4 +1,4 @@
-"""Events of what is not a move: things that come into being, and datasets."""
+"""Events of what is not a move: things that come into being."""
 
 from typing import Final
 
@@ -12,8 +12,6 @@ NEW_EVENTS: Final = frozenset(
         EventType.WORKFLOW_CREATED,
         EventType.STAGE_CREATED,
         EventType.CAMPAIGN_CREATED,
-        EventType.DATASET_CREATED,
-        EventType.DATASET_CLOSED,
     }
 )
 

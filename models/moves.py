@@ -65,9 +65,9 @@ JOB_MOVES: Final[Moves[JobState]] = {
 }
 
 OUTBOX_MOVES: Final[Moves[OutboxState]] = {
+    # The outputs of a job together: they count all or not at all.
     OutboxState.WAITING: frozenset({OutboxState.DONE, OutboxState.REFUSED}),
-    # When another output of the same job is refused: a job's outputs count together or not at all.
-    OutboxState.DONE: frozenset({OutboxState.REFUSED}),
+    OutboxState.DONE: frozenset(),
     OutboxState.REFUSED: frozenset(),
 }
 
@@ -134,7 +134,7 @@ def move_files(session: Session, ids: Sequence[int], to: FileState, because: Rea
 def move_jobs(session: Session, ids: Sequence[int], to: JobState, because: Reason) -> list[int]:
     """Move the jobs that may become `to`, log each move, and return those that moved.
 
-    A job that ends leaves the counts of its stage and quota. Its files are not touched: see `endings`.
+    A job that ends leaves the counts of its stage and quota. Its files are not touched: see `results.end_jobs`.
     """
     parameters = {"message": because.message, "ends": to in TERMINAL_JOB_STATES}
     return _move(session, _MOVE_JOBS, ids, to, because, JOB_EVENTS, **parameters)

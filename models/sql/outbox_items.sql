@@ -1,0 +1,12 @@
+-- What the catalogues are to be told of some outputs.
+-- Called by outbox.lease_items. Index: outbox_pkey, files_pkey, jobs_pkey.
+-- moves: nothing
+SELECT file.output_id, item.outbox_id, item.file_id, file.did, file.size_bytes, file.adler32, item.storage_id,
+       storage.name, item.pfn, coalesce(item.file_metadata, '{}'), coalesce(item.parents, '[]'), item.job_id,
+       job.jobsub_id, item.attempts, item.dataset_number
+FROM outbox AS item
+JOIN files AS file USING (file_id)
+JOIN storages AS storage ON storage.storage_id = item.storage_id
+JOIN jobs AS job ON job.job_id = item.job_id
+WHERE item.outbox_id = ANY(%(outbox_ids)s::bigint[])
+ORDER BY item.job_id, item.outbox_id
