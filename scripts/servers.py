@@ -67,9 +67,11 @@ class Servers:
 
     def services(self) -> list[Component]:
         """Return the two that answer requests; the first of them also brings the database up to date."""
-        allocator = self._service(ALLOCATOR, "services.allocator", needs=self._database())
-        api = self._service(API, "services.api", needs=(ALLOCATOR,))
-        return [_prepared(allocator, self.grid), api]
+        return [self.allocator(), self._service(API, "services.api", needs=(ALLOCATOR,))]
+
+    def allocator(self) -> Component:
+        """Return the one that jobs talk to; before it starts, the database is brought up to date."""
+        return _prepared(self._service(ALLOCATOR, "services.allocator", needs=self._database()), self.grid)
 
     def components(self) -> list[Component]:
         """Return all of them, the agents as deployments of Prefect."""
