@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import yaml
@@ -12,8 +12,9 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
-from prefect.deployments.runner import EntrypointType
+from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.types.entrypoint import EntrypointType
 
 FILE: Final = Path(__file__).resolve().parents[2] / "prefect.yaml"
 
@@ -45,7 +46,8 @@ def register(pool: str, pool_type: str, interval_seconds: float | None = None) -
 
 def _register(deployment: Deployment, pool: str, interval_seconds: float | None) -> UUID:
     ((schedule),) = deployment["schedules"]
-    made = load(deployment["entrypoint"]).to_deployment(
+    made = RunnerDeployment.from_flow(
+        load(deployment["entrypoint"]),
         deployment["name"],
         interval=interval_seconds or schedule["interval"],
         description=deployment["description"],
@@ -53,5 +55,4 @@ def _register(deployment: Deployment, pool: str, interval_seconds: float | None)
         concurrency_limit=ConcurrencyLimitConfig(**deployment["concurrency_limit"]),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    registered: UUID = made.apply(work_pool_name=pool)
-    return registered
+    return cast("UUID", made.apply(work_pool_name=pool))

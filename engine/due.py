@@ -1,0 +1,18 @@
+"""Which agents have something to do: asked often, so it is asked of the database alone and costs little."""
+
+from collections.abc import Mapping
+
+from engine import job_factory
+from engine.runtime import Runtime
+from models import completion, due, finding
+
+
+def waiting(runtime: Runtime) -> Mapping[str, int]:
+    """Return how much work waits for each agent that need not wait for its interval; the job watch and others do."""
+    with runtime.session() as session:
+        work = {
+            "finder": len(finding.due_workflows(session)) + len(finding.stages_to_locate(session)),
+            "outputs": due.outputs(session),
+            "completion": len(completion.workflows_done(session)) + len(completion.workflows_ending(session)),
+        }
+    return {**work, "job_factory": sum(count for _, count in job_factory.missing_jobs(runtime))}

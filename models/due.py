@@ -1,0 +1,14 @@
+"""How much is due: small numbers, asked for often."""
+
+from models.database import Session
+from models.statements import load
+
+_DUE_OUTPUTS = load("due_outputs")
+
+MOST = 1000
+
+
+def outputs(session: Session, most: int = MOST) -> int:
+    """Count the outputs that the catalogues are to be told of now, up to so many."""
+    count: int = _DUE_OUTPUTS.one(session, most=most)[0]
+    return count
