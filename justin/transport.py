@@ -73,6 +73,8 @@ class Transport:
             transport=carrier,
             # A proxy of the environment cannot reach this machine's own loopback address.
             trust_env=not _is_loopback(url),
+            # Without TLS there is nothing to verify, and loading the authorities takes longer than a request.
+            verify=url.startswith("https://"),
         )
 
     def __enter__(self) -> Self:

@@ -1,9 +1,11 @@
 """The command line: `justin SUBCOMMAND [OPTIONS]`."""
 
+import functools
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -21,7 +23,13 @@ __all__ = ["app", "campaigns", "files", "jobs", "main", "progress", "server", "s
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line, this process's own by default; ends with SystemExit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    app(args=_with_options_of_environment(given), prog_name="justin")
+    _program()(args=_with_options_of_environment(given), prog_name="justin")
+
+
+@functools.cache
+def _program() -> Any:
+    """Build the subcommands, which takes a while, once."""
+    return typer.main.get_command(app)
 
 
 def _with_options_of_environment(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 from justin.cli.command import Session, command
 from justin.cli.options import Limit, write_id
 from justin.cli.quantities import utc
-from justin.cli.screen import Column
+from justin.cli.tables import Column
 from justin.cli.tallies import tally
 from justin.schemas.specs import CampaignSpec
 from justin.schemas.views import CampaignView

@@ -12,7 +12,8 @@ import typer
 
 from justin.cli import exits
 from justin.cli.exits import ExitCode
-from justin.cli.screen import Screen, printable
+from justin.cli.screen import Screen
+from justin.cli.tables import printable
 from justin.client import Client
 from justin.errors import BadDocument, JustinError, NoConnection, NotAllowed
 from justin.transport import Patience

@@ -7,7 +7,7 @@ import typer
 from justin.cli.command import Session, command
 from justin.cli.options import FileDid, Limit, StageId, WorkflowChoice
 from justin.cli.quantities import number, size, utc
-from justin.cli.screen import Column
+from justin.cli.tables import Column
 from justin.schemas.views import DatasetView, FileView, QueryPreview, ReplicaView
 from justin.states import FileState
 
@@ -16,7 +16,7 @@ _COLUMNS: list[Column[FileView]] = [
     Column("Stage", lambda each: number(each.stage_id), right=True),
     Column("State", lambda each: each.state),
     Column("Tries", lambda each: str(each.allocations), right=True),
-    Column("Size", lambda each: size(each.size_bytes), right=True),
+    Column("Size", lambda each: size(each.size_bytes), right=True, detail=True),
     Column("Job", lambda each: each.jobsub_id or each.creator_jobsub_id or ""),
 ]
 
@@ -24,7 +24,7 @@ _REPLICA_COLUMNS: list[Column[ReplicaView]] = [
     Column("File", lambda each: each.did),
     Column("RSE", lambda each: each.rse),
     Column("URL", lambda each: each.wan_pfn),
-    Column("URL within its site", lambda each: each.lan_pfn or ""),
+    Column("URL within its site", lambda each: each.lan_pfn or "", detail=True),
 ]
 
 _DATASET_COLUMNS: list[Column[DatasetView]] = [

@@ -10,7 +10,7 @@ import typer
 from justin.cli.command import Session, command
 from justin.cli.options import JobsubId, Limit, StageId, WorkflowChoice
 from justin.cli.quantities import duration, number, size, utc
-from justin.cli.screen import Column
+from justin.cli.tables import Column
 from justin.errors import NotFound
 from justin.schemas.views import EventView, JobLogView, JobView
 from justin.states import EventType, JobState
@@ -21,12 +21,12 @@ _COLUMNS: list[Column[JobView]] = [
     Column("Stage", lambda each: number(each.stage_id), right=True),
     Column("State", lambda each: each.state),
     Column("Site", lambda each: each.site or ""),
-    Column("Submitted (UTC)", lambda each: utc(each.submitted_at)),
-    Column("Started (UTC)", lambda each: utc(each.started_at)),
+    Column("Submitted (UTC)", lambda each: utc(each.submitted_at), detail=True),
+    Column("Started (UTC)", lambda each: utc(each.started_at), detail=True),
     Column("Finished (UTC)", lambda each: utc(each.finished_at)),
     Column("Exit", lambda each: number(each.jobscript_exit), right=True),
     Column("Real time", lambda each: duration(each.real_seconds), right=True),
-    Column("Memory", lambda each: size(each.max_rss_bytes), right=True),
+    Column("Memory", lambda each: size(each.max_rss_bytes), right=True, detail=True),
     Column("Message", lambda each: each.state_message),
 ]
 
@@ -39,9 +39,9 @@ _EVENT_COLUMNS: list[Column[EventView]] = [
     Column("File", lambda each: each.did or ""),
     Column("Job", lambda each: each.jobsub_id or ""),
     Column("Site", lambda each: each.site or ""),
-    Column("Entry", lambda each: each.entry or ""),
-    Column("RSE", lambda each: each.rse or ""),
-    Column("By", lambda each: each.actor),
+    Column("Entry", lambda each: each.entry or "", detail=True),
+    Column("RSE", lambda each: each.rse or "", detail=True),
+    Column("By", lambda each: each.actor, detail=True),
 ]
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from justin.cli.command import Session, command
 from justin.cli.exits import ExitCode
 from justin.cli.quantities import utc
-from justin.cli.screen import Column, printable
+from justin.cli.tables import Column, printable
 from justin.cli.tallies import all_processed, fraction, lost, processed, tally, total
 from justin.schemas.views import StageView, WorkflowView
 from justin.states import TERMINAL_WORKFLOW_STATES, WorkflowState

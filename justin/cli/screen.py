@@ -2,31 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import typer
 from pydantic import BaseModel
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from justin.cli.quantities import NOTHING
-
-Item = TypeVar("Item", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Item]):
-    """A column of a table: its title and how to write an item in it."""
-
-    title: str
-    text: Callable[[Item], str]
-    right: bool = False
-    """Whether it is aligned to the right, as numbers are."""
+from justin.cli import tables
+from justin.cli.tables import Column, Item, cell, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +42,13 @@ class Screen:
         if self.as_json:
             _print_json(shown)
         else:
-            print_rows([column.title for column in columns], [[c.text(i) for c in columns] for i in shown], columns)
+            tables.show(columns, [[cell(column.text(item)) for column in columns] for item in shown])
         if more:
             self.note(f"These are the first {limit}; there are more: give a larger --limit.")
 
     def note(self, sentence: str) -> None:
         """Say something beside the answer."""
         typer.echo(printable(sentence), err=True)
-
-
-def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column[Any]]) -> None:
-    """Print a table; without a terminal it has no colours and no line is wrapped."""
-    rows = [[printable(" ".join(cell.split())) or NOTHING for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _print_on_terminal(titles, rows, columns)
-        return
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in [titles, *rows]:
-        cells = [
-            cell.rjust(width) if column.right else cell.ljust(width)
-            for cell, width, column in zip(row, widths, columns, strict=True)
-        ]
-        typer.echo("  ".join(cells).rstrip())
-
-
-def _print_on_terminal(titles: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column[Any]]) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title, column in zip(titles, columns, strict=True):
-        table.add_column(title, justify="right" if column.right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
-
-
-def printable(text: str) -> str:
-    """Replace what could steer a terminal: names and messages come from other people."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _print_json(document: BaseModel | dict[str, Any] | Sequence[BaseModel]) -> None:

@@ -3,17 +3,17 @@
 import justin
 from justin.cli.command import Session, command
 from justin.cli.quantities import truth, utc
-from justin.cli.screen import Column
+from justin.cli.tables import Column
 from justin.errors import NoConnection
 from justin.schemas.views import SiteView, StorageView
 
 _SITE_COLUMNS: list[Column[SiteView]] = [
     Column("Site", lambda each: each.name),
-    Column("Country", lambda each: each.country),
-    Column("Region", lambda each: each.region),
+    Column("Country", lambda each: each.country, detail=True),
+    Column("Region", lambda each: each.region, detail=True),
     Column("Enabled", lambda each: truth(each.enabled)),
     Column("Why not", lambda each: each.disabled_reason),
-    Column("Last seen (UTC)", lambda each: utc(each.last_seen_at)),
+    Column("Last seen (UTC)", lambda each: utc(each.last_seen_at), detail=True),
 ]
 
 _STORAGE_COLUMNS: list[Column[StorageView]] = [

@@ -3,8 +3,8 @@
 from justin.cli.command import Session, command
 from justin.cli.options import RequiredStageId, StageId, WorkflowChoice
 from justin.cli.quantities import duration, size, truth
-from justin.cli.screen import Column
 from justin.cli.stage_options import StageOptions
+from justin.cli.tables import Column
 from justin.cli.tallies import tally
 from justin.schemas.views import OutputView, StageView
 
@@ -15,9 +15,9 @@ _COLUMNS: list[Column[StageView]] = [
     Column("Processors", lambda each: str(each.processors), right=True),
     Column("Memory", lambda each: f"{each.rss_bytes / MIB:.0f} MiB", right=True),
     Column("Wall time", lambda each: duration(each.wall_seconds), right=True),
-    Column("GPUs", lambda each: str(each.gpus), right=True),
-    Column("Max distance", lambda each: str(each.max_distance), right=True),
-    Column("Image", lambda each: each.image),
+    Column("GPUs", lambda each: str(each.gpus), right=True, detail=True),
+    Column("Max distance", lambda each: str(each.max_distance), right=True, detail=True),
+    Column("Image", lambda each: each.image, detail=True),
     Column("Files", lambda each: tally(each.files)),
     Column("Jobs", lambda each: tally(each.jobs)),
 ]
@@ -28,7 +28,7 @@ _OUTPUT_COLUMNS: list[Column[OutputView]] = [
     Column("For next stage", lambda each: truth(each.for_next_stage)),
     Column("Files", lambda each: str(each.files), right=True),
     Column("Size", lambda each: size(each.size_bytes), right=True),
-    Column("Kept for", lambda each: duration(each.lifetime_seconds), right=True),
+    Column("Kept for", lambda each: duration(each.lifetime_seconds), right=True, detail=True),
     Column("Dataset or address", lambda each: each.dataset),
 ]
 

@@ -10,8 +10,8 @@ import typer
 from justin.cli.command import Session, command
 from justin.cli.options import Limit, Reason, WorkflowChoice, write_id
 from justin.cli.quantities import utc
-from justin.cli.screen import Column
 from justin.cli.stage_options import StageOptions
+from justin.cli.tables import Column
 from justin.cli.workflow_options import CampaignId, WorkflowOptions
 from justin.client import Client
 from justin.document import load_workflow
@@ -25,9 +25,9 @@ COLUMNS: list[Column[WorkflowView]] = [
     Column("Workflow", lambda each: str(each.workflow_id), right=True),
     Column("State", lambda each: each.state),
     Column("User", lambda each: each.user),
-    Column("Scope", lambda each: each.scope),
+    Column("Scope", lambda each: each.scope, detail=True),
     Column("Created (UTC)", lambda each: utc(each.created_at)),
-    Column("Query", lambda each: shortened(each.mql)),
+    Column("Query", lambda each: shortened(each.mql), detail=True),
     Column("Name", lambda each: each.name or shortened(each.description)),
     Column("Message", lambda each: each.state_message),
 ]

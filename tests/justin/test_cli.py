@@ -184,10 +184,22 @@ def test_on_a_terminal_there_are_bars_and_rules(server: MockServer, url: str, ru
     assert "5/5" in shown
 
 
-def on_terminal(*arguments: str) -> str:
+def test_a_narrow_terminal_gets_fewer_columns(server: MockServer, url: str, run: Run, jobscript: Path) -> None:
+    run("simple-workflow", "--mql", QUERY, "--jobscript", jobscript)
+    server.process(1)
+
+    narrow, wide = (on_terminal("show-jobs", columns=columns) for columns in (100, 200))
+
+    assert "Not shown for want of room: Submitted (UTC), Started (UTC), Memory." in narrow
+    assert max(len(line) for line in narrow.splitlines() if "mock" in line) < 100
+    assert "Started (UTC)" in wide
+    assert "Message" not in wide
+
+
+def on_terminal(*arguments: str, columns: int = 100) -> str:
     """Run a command on a terminal of its own, and give what appears there."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     with subprocess.Popen([*COMMAND, *arguments], stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
