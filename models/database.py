@@ -1,5 +1,7 @@
 """Connections to PostgreSQL, sessions that commit at their end, and the check that the schema is ours."""
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +15,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 __all__ = ["Database", "SchemaMismatch", "Session", "check_schema", "connect", "migrations", "session", "upgrade"]
 
 DRIVER = "postgresql+psycopg"
 CONNECT_SECONDS = 10
+RESTED_SECONDS = 1.0
 IDLE_TRANSACTION_SECONDS = 120
 _PLAIN_SCHEMES = {"postgres", "postgresql"}
 _UPGRADE_LOCK = 0x6A757374696E
@@ -46,19 +51,15 @@ def connect(
     application_name: str = "justin",
     pool_size: int = 10,
     statement_timeout_seconds: float = 60.0,
-    autocommit: bool = False,
 ) -> Database:
     """Prepare connections to a database; the first is made when a session needs it.
 
-    With `autocommit` every statement is a transaction of its own, which spares a claim two round trips. A session
-    waits up to 30 s for a connection of the pool. Idle transactions are ended by the server after two minutes.
+    A session waits up to 30 s for a connection of the pool. The server ends idle transactions after two minutes.
     """
     engine = create_engine(
         _with_driver(url),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
-        isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
         connect_args={
             "application_name": application_name,
             "connect_timeout": CONNECT_SECONDS,
@@ -66,6 +67,8 @@ def connect(
         },
     )
     event.listen(engine, "connect", _send_integers_alike)
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _wake)
     return Database(engine)
 
 
@@ -116,6 +119,21 @@ def _with_driver(url: str) -> URL:
 def _send_integers_alike(connection: psycopg.Connection[Any], _: object) -> None:
     """Send every integer as bigint: by size, psycopg would prepare a statement anew for each mix of sizes."""
     connection.adapters.register_dumper(int, Int8Dumper)
+
+
+def _note_rest(_: object, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _wake(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _: object) -> None:
+    """See that a connection which has rested still reaches the server; one just used is not asked."""
+    if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED_SECONDS:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError("the server has closed the connection") from error
 
 
 def _options(statement_timeout_seconds: float) -> str:

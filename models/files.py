@@ -1,8 +1,9 @@
-"""Input and output files, where they lie, and what a claim walks to find the nearest waiting one."""
+"""Input and output files, where they lie, and the index that finds the nearest waiting one."""
 
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, Integer, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from justin.states import FileState
@@ -17,15 +18,15 @@ _IS_OUTPUT = text("creator_job_id IS NOT NULL AND state <> 'dropped'")
 class File(SQLModel, table=True):
     """A file that a stage takes, a job made, or both.
 
-    `spread` is a random number that orders waiting files, so that many jobs claim different files at once without
-    meeting at the head of one index. It changes whenever the file's rows in `waiting_replicas` are made anew.
+    `placement_id` names the set of storages from which it can be read; together with `spread`, a random number, it
+    lets many jobs claim different files at once without meeting at the head of one index.
     """
 
     __tablename__ = "files"
     __table_args__ = (
         Index("files_input", "stage_id", "did", unique=True, postgresql_where=_IS_INPUT),
         Index("files_output", "workflow_id", "did", unique=True, postgresql_where=_IS_OUTPUT),
-        Index("files_waiting", "stage_id", "file_id", postgresql_where=text("state = 'unallocated'")),
+        Index("files_waiting", "stage_id", "placement_id", "spread", postgresql_where=text("state = 'unallocated'")),
         Index("files_held", "stage_id", "job_id", postgresql_where=text("state IN ('allocated', 'outputting')")),
         Index("files_finding", "stage_id", "file_id", postgresql_where=text("state = 'finding'")),
         Index("files_made", "creator_job_id", postgresql_where=text("creator_job_id IS NOT NULL")),
@@ -38,6 +39,7 @@ class File(SQLModel, table=True):
     """The stage that takes it as an input; null for what no stage takes."""
     did: str
     state: FileState = Field(sa_type=words(FileState))
+    placement_id: int | None = None
     spread: int = Field(default=None, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": RANDOM})
     allocations: int = 0
     job_id: int | None = Field(default=None, sa_type=BigInteger)
@@ -65,19 +67,24 @@ class Replica(SQLModel, table=True):
     """For copies brought online from tape; null when always there."""
 
 
-class WaitingReplica(SQLModel, table=True):
-    """A copy of an unallocated file, listed under its stage and storage in the order in which claims find it.
+class Placement(SQLModel, table=True):
+    """A set of storages from which files can be read; a stage's inputs have few different ones."""
 
-    Rows come and go with the state `unallocated`, in the statement that moves the file, under the lock of its row
-    in `files`. A row counts only together with that row: same spread, and unallocated.
-    """
+    __tablename__ = "placements"
 
-    __tablename__ = "waiting_replicas"
+    placement_id: int | None = Field(default=None, primary_key=True)
+    storage_ids: list[int] = Field(sa_type=ARRAY(Integer), unique=True)
+    """In ascending order; without tapes, unless the copies there were brought online."""
+
+
+class StagePlacement(SQLModel, table=True):
+    """A placement that some input of a stage has or had, listed under each of its storages."""
+
+    __tablename__ = "stage_placements"
 
     stage_id: int = Field(primary_key=True)
     storage_id: int = Field(primary_key=True)
-    spread: int = Field(primary_key=True)
-    file_id: int = Field(primary_key=True, sa_type=BigInteger)
+    placement_id: int = Field(primary_key=True)
 
 
 class Dataset(SQLModel, table=True):

@@ -26,6 +26,7 @@ class Job(SQLModel, table=True):
         # Without heartbeat_at, so that a heartbeat touches no index.
         Index("jobs_alive", "state", "job_id", postgresql_where=_ALIVE),
         Index("jobs_queued", "hint_stage_id", postgresql_where=text("state = 'submitted'")),
+        Index("jobs_left_in_pool", "job_id", postgresql_where=text("in_pool AND finished_at IS NOT NULL")),
     )
 
     job_id: int | None = big_key()
@@ -64,6 +65,8 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = moment(default=None)
     heartbeat_at: datetime | None = moment(default=None)
     finished_at: datetime | None = moment(default=None)
+    in_pool: bool = True
+    """Whether the pool may still hold it, and the wrapper's log is still to be fetched."""
     asked_for_files: bool = False
     jobscript_exit: int | None = None
     jobscript_start: datetime | None = moment(default=None)

@@ -1,20 +1,19 @@
 """Which stage a slot serves, and which files its job gets: decided when asked, on what is true at that moment."""
 
-import secrets
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from models.database import Session
-from models.statements import Row, jsonb, load
+from models.statements import Row, Statement, jsonb, load
 
 SPREADS: Final = 2**31
 """Spreads of files are drawn from 0 up to here."""
 
 _CHOICES: Final = 20
-_WAITS: Final = 10
 
 _CLAIM = load("claim_files", patience="SKIP LOCKED")
 _CLAIM_WAITING = load("claim_files", patience="")
@@ -25,12 +24,12 @@ _ENSURE_LOADS = load("ensure_loads")
 _BIND_JOB = load("bind_job")
 
 
-class Taste(StrEnum):
+class Taste(IntEnum):
     """Which files a job would rather have; each takes all that the one before it takes."""
 
-    NOT_FAILED_AT_SITE = "1"
-    NOT_FAILED_ON_NODE = "2"
-    ANY = "3"
+    NOT_FAILED_AT_SITE = 1
+    NOT_FAILED_ON_NODE = 2
+    ANY = 3
 
 
 class ClaimOutcome(StrEnum):
@@ -61,6 +60,8 @@ class Claim:
 
     outcome: ClaimOutcome
     files: tuple[ClaimedFile, ...] = ()
+    asked_before: bool = False
+    """Whether it is noted already that the job asks for files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +99,29 @@ def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
 
     Files that did not fail at this site come before those that did not fail on this node, and those before the
     rest. When others have locked all that is left, it waits for what becomes of them rather than answering that
-    there is none.
+    there is none. Two calls of one job at the same instant may exceed the stage's files per job by one.
     """
-    for rows in _attempts(session, job_id, count):
-        outcome, asked, *first = rows[0]
-        if not asked:
-            _NOTE_ASKING.run(session, job_id=job_id)
-        if first[0] is not None:
-            return Claim(ClaimOutcome.GIVEN, tuple(ClaimedFile(*row[2:]) for row in rows))
-        if outcome != ClaimOutcome.NONE_LEFT or not is_waiting(session, job_id):
-            return Claim(ClaimOutcome(outcome))
-    return Claim(ClaimOutcome.NONE_LEFT)
+    claim = claim_for_each(session, {job_id: count})[job_id]
+    while claim.outcome == ClaimOutcome.NONE_LEFT and is_waiting(session, job_id):
+        claim = _insist(session, job_id, count)
+    if not claim.asked_before:
+        note_asking(session, job_id)
+    return claim
+
+
+def claim_for_each(
+    session: Session, counts: Mapping[int, int], taste: Taste = Taste.NOT_FAILED_AT_SITE
+) -> dict[int, Claim]:
+    """Give each of several jobs, by its key, up to so many files that no other claim has in hand.
+
+    A job that gets none may still find one with `claim_files`. That the jobs have asked is not noted.
+    """
+    return _claim(session, _CLAIM, counts, taste)
+
+
+def note_asking(session: Session, job_id: int) -> None:
+    """Note that a job asks for files: it is no longer among those that will."""
+    _NOTE_ASKING.run(session, job_id=job_id)
 
 
 def is_waiting(session: Session, job_id: int) -> bool:
@@ -159,16 +172,35 @@ def start_job(
     return None
 
 
-def _attempts(session: Session, job_id: int, count: int) -> Iterator[list[Row]]:
-    """Claim, each time less choosily, and in the end waiting for locks: one file then, so that none wait in a ring."""
-    for taste in Taste:
-        yield _CLAIM.run(session, job_id=job_id, count=count, taste=int(taste), start=_anywhere())
-    for _ in range(_WAITS):
-        yield _CLAIM_WAITING.run(session, job_id=job_id, count=1, taste=int(Taste.ANY), start=_anywhere())
+def _insist(session: Session, job_id: int, count: int) -> Claim:
+    """Claim less and less choosily, and in the end wait for what others have in hand."""
+    for taste in (Taste.NOT_FAILED_ON_NODE, Taste.ANY):
+        claim = _claim(session, _CLAIM, {job_id: count}, taste)[job_id]
+        if claim.outcome != ClaimOutcome.NONE_LEFT:
+            return claim
+    # One file at a time: whoever waits holds none that another may wait for.
+    return _claim(session, _CLAIM_WAITING, {job_id: 1}, Taste.ANY)[job_id]
+
+
+def _claim(session: Session, statement: Statement, counts: Mapping[int, int], taste: Taste) -> dict[int, Claim]:
+    rows = statement.run(
+        session,
+        job_ids=list(counts),
+        counts=list(counts.values()),
+        starts=[_anywhere() for _ in counts],
+        taste=int(taste),
+    )
+    claims = dict.fromkeys(counts, Claim(ClaimOutcome.JOB_ENDED, asked_before=True))
+    for job_id, outcome, asked, *file in rows:
+        if file[0] is None:
+            claims[job_id] = Claim(ClaimOutcome(outcome), (), asked)
+        else:
+            claims[job_id] = Claim(ClaimOutcome.GIVEN, (*claims[job_id].files, ClaimedFile(*file)), asked)
+    return claims
 
 
 def _anywhere() -> int:
-    return secrets.randbelow(SPREADS)
+    return random.randrange(SPREADS)  # noqa: S311  spreads the load, guards nothing
 
 
 def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> Row:

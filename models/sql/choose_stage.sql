@@ -1,7 +1,7 @@
 -- The stages that a slot can serve now, best first: nearest waiting files, then files for everybody, then priority,
 -- then the quota that has least for its share, then age.
--- Called by matching.choose_stages at slot start. Index: workflows_unfinished, one probe of waiting_replicas_pkey
--- per stage and storage in reach until one has a file.
+-- Called by matching.choose_stages at slot start. Index: workflows_unfinished, and files_waiting, probed for each stage
+-- under each storage in reach until one has a file.
 -- moves: nothing
 SELECT stage.stage_id, near.distance
 FROM workflows AS workflow
@@ -18,21 +18,27 @@ CROSS JOIN LATERAL (
                             AND storage.rucio_read AND storage.enabled_read
     WHERE distance.site_id = %(site_id)s AND distance.distance <= stage.max_distance
       AND EXISTS (
-          SELECT FROM waiting_replicas AS waiting
-          WHERE waiting.stage_id = stage.stage_id AND waiting.storage_id = distance.storage_id
+          SELECT FROM stage_placements AS placement
+          CROSS JOIN LATERAL (
+              SELECT FROM files AS file
+              WHERE file.stage_id = stage.stage_id AND file.placement_id = placement.placement_id
+                AND file.state = 'unallocated'
+              LIMIT 1
+          ) AS waiting
+          WHERE placement.stage_id = stage.stage_id AND placement.storage_id = distance.storage_id
       )
-      AND (NOT EXISTS (SELECT FROM stage_storages AS only WHERE only.stage_id = stage.stage_id AND only.for_input)
-           OR EXISTS (SELECT FROM stage_storages AS only
-                      WHERE only.stage_id = stage.stage_id AND only.for_input
-                        AND only.storage_id = distance.storage_id))
+      AND (NOT EXISTS (SELECT FROM stage_storages AS chosen WHERE chosen.stage_id = stage.stage_id AND chosen.for_input)
+           OR EXISTS (SELECT FROM stage_storages AS chosen
+                      WHERE chosen.stage_id = stage.stage_id AND chosen.for_input
+                        AND chosen.storage_id = distance.storage_id))
     ORDER BY distance.distance
     LIMIT 1
 ) AS near
 CROSS JOIN LATERAL (
     -- Jobs that were sent there and have not asked yet will take as many.
     SELECT count(*) > COALESCE(stage_load.unasked_jobs, 0) AS for_one_more
-    FROM (SELECT FROM waiting_replicas AS waiting
-          WHERE waiting.stage_id = stage.stage_id
+    FROM (SELECT FROM files AS file
+          WHERE file.stage_id = stage.stage_id AND file.state = 'unallocated'
           LIMIT COALESCE(stage_load.unasked_jobs, 0) + 1) AS counted
 ) AS files
 WHERE workflow.state = 'running'
@@ -53,9 +59,9 @@ WHERE workflow.state = 'running'
           WHERE name NOT LIKE replace(replace(stage.gpu_model, '_', '\_'), '*', '%%')))))
   AND COALESCE(quota_load.running_jobs, 0) < quota.max_running_jobs
   AND (stage.max_jobs IS NULL OR COALESCE(stage_load.running_jobs, 0) < stage.max_jobs)
-  AND (NOT EXISTS (SELECT FROM stage_sites AS only WHERE only.stage_id = stage.stage_id)
-       OR EXISTS (SELECT FROM stage_sites AS only
-                  WHERE only.stage_id = stage.stage_id AND only.site_id = %(site_id)s))
+  AND (NOT EXISTS (SELECT FROM stage_sites AS chosen WHERE chosen.stage_id = stage.stage_id)
+       OR EXISTS (SELECT FROM stage_sites AS chosen
+                  WHERE chosen.stage_id = stage.stage_id AND chosen.site_id = %(site_id)s))
 ORDER BY NOT files.for_one_more, near.distance, workflow.priority DESC,
          COALESCE(quota_load.running_jobs, 0) / quota.share, workflow.workflow_id, stage.stage_number
 LIMIT %(limit)s

@@ -1,16 +1,18 @@
--- Give a job the nearest waiting files of its stage, and say why when it gets none.
--- Called by matching.claim_files. Index: waiting_replicas_pkey, one probe per storage until one has a file.
+-- Give jobs the nearest waiting files of their stages, and say of each job why when it gets none.
+-- Called by matching.claim_files for one job and by claims.Claims for many. A job may be named only once.
+-- Index: files_waiting, probed for each placement under each storage, nearest first, until there is a file.
 -- moves: file, unallocated -> allocated
 WITH claimant AS MATERIALIZED (
-    -- The lock keeps the job from ending meanwhile.
+    -- The lock keeps a job from ending meanwhile.
     SELECT j.job_id, j.stage_id, j.workflow_id, w.campaign_id, j.site_id, j.entry_name, j.hostname, j.asked_for_files,
-           g.max_distance, g.max_files_per_job - held.files AS room, confined.storage_ids,
+           g.max_distance, LEAST(a.count, g.max_files_per_job - held.files) AS room, confined.storage_ids, a.start,
            CASE WHEN j.state NOT IN ('started', 'processing') THEN 'job_ended'
                 WHEN w.state <> 'running' THEN 'paused'
                 WHEN NOT (u.enabled AND q.enabled AND c.enabled AND s.enabled) THEN 'disabled'
                 WHEN held.files >= g.max_files_per_job THEN 'cap_reached'
                 ELSE 'none_left' END AS outcome
-    FROM jobs j
+    FROM unnest(%(job_ids)s::bigint[], %(counts)s::int[], %(starts)s::int[]) AS a (job_id, count, start)
+    JOIN jobs j ON j.job_id = a.job_id
     JOIN stages g ON g.stage_id = j.stage_id
     JOIN workflows w ON w.workflow_id = j.workflow_id
     JOIN users u ON u.user_id = w.user_id
@@ -24,7 +26,6 @@ WITH claimant AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT array_agg(o.storage_id) AS storage_ids FROM stage_storages o WHERE o.stage_id = j.stage_id AND o.for_input
     ) confined
-    WHERE j.job_id = %(job_id)s
     FOR NO KEY UPDATE OF j
 ),
 taken AS (
@@ -32,7 +33,8 @@ taken AS (
     SET state = 'allocated', job_id = c.job_id, allocations = f.allocations + 1
     FROM claimant c
     CROSS JOIN LATERAL (
-        SELECT found.*, d.storage_id, d.distance
+        -- Each limit stops the walk beneath it, so that nothing farther is looked at, or locked, once there is enough.
+        SELECT near.file_id, near.rse, d.storage_id, d.distance
         FROM (
             SELECT d.storage_id, d.distance
             FROM distances d
@@ -42,46 +44,51 @@ taken AS (
             OFFSET 0
         ) d
         CROSS JOIN LATERAL (
-            SELECT f.file_id, r.wan_pfn, r.lan_pfn, s.name AS rse
-            FROM (
+            SELECT probe.file_id, s.name AS rse
+            FROM storages s
+            JOIN stage_placements p ON p.stage_id = c.stage_id AND p.storage_id = d.storage_id
+            CROSS JOIN LATERAL (
                 -- From a random place to the end, then from the beginning: claimers do not meet.
-                (SELECT q.file_id, q.spread FROM waiting_replicas q
-                 WHERE q.stage_id = c.stage_id AND q.storage_id = d.storage_id AND q.spread >= %(start)s
-                 ORDER BY q.spread)
+                SELECT later.file_id FROM (
+                    SELECT f.file_id FROM files f
+                    WHERE f.stage_id = c.stage_id AND f.placement_id = p.placement_id AND f.state = 'unallocated'
+                      AND f.spread >= c.start
+                      AND (%(taste)s::int >= 2 OR f.failed_site_id IS DISTINCT FROM c.site_id)
+                      AND (%(taste)s::int >= 3 OR f.failed_host IS DISTINCT FROM c.hostname)
+                    ORDER BY f.spread
+                    LIMIT c.room
+                    FOR NO KEY UPDATE /* patience */
+                ) later
                 UNION ALL
-                (SELECT q.file_id, q.spread FROM waiting_replicas q
-                 WHERE q.stage_id = c.stage_id AND q.storage_id = d.storage_id AND q.spread < %(start)s
-                 ORDER BY q.spread)
-                LIMIT NULL::bigint
-            ) q
-            JOIN files f ON f.file_id = q.file_id AND f.spread = q.spread AND f.state = 'unallocated'
-            JOIN replicas r ON r.file_id = q.file_id AND r.storage_id = d.storage_id
-            JOIN storages s ON s.storage_id = d.storage_id AND s.rucio_read AND s.enabled_read
-            WHERE (NOT s.tape OR r.accessible_until > clock_timestamp())
-              AND (%(taste)s::int >= 2 OR f.failed_site_id IS DISTINCT FROM c.site_id)
-              AND (%(taste)s::int >= 3 OR f.failed_host IS DISTINCT FROM c.hostname)
+                SELECT earlier.file_id FROM (
+                    SELECT f.file_id FROM files f
+                    WHERE f.stage_id = c.stage_id AND f.placement_id = p.placement_id AND f.state = 'unallocated'
+                      AND f.spread < c.start
+                      AND (%(taste)s::int >= 2 OR f.failed_site_id IS DISTINCT FROM c.site_id)
+                      AND (%(taste)s::int >= 3 OR f.failed_host IS DISTINCT FROM c.hostname)
+                    ORDER BY f.spread
+                    LIMIT c.room
+                    FOR NO KEY UPDATE /* patience */
+                ) earlier
+            ) probe
+            WHERE s.storage_id = d.storage_id AND s.rucio_read AND s.enabled_read
             LIMIT c.room
-            FOR NO KEY UPDATE OF f /* patience */
-        ) found
-        LIMIT LEAST(%(count)s, c.room)
+        ) near
+        LIMIT c.room
     ) k
+    -- When two jobs of one call come upon the same file, the update gives it to one of them.
     WHERE c.outcome = 'none_left' AND f.file_id = k.file_id
-    RETURNING f.file_id, f.did, f.spread, k.wan_pfn, k.lan_pfn, k.rse, k.storage_id, k.distance
-),
-unqueued AS (
-    DELETE FROM waiting_replicas q
-    USING claimant c, taken k
-    JOIN replicas r ON r.file_id = k.file_id
-    WHERE q.stage_id = c.stage_id AND q.storage_id = r.storage_id AND q.spread = k.spread AND q.file_id = k.file_id
+    RETURNING c.job_id, f.file_id, f.did, k.storage_id, k.distance, k.rse
 ),
 logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, file_id, job_id, site_id, entry_name,
                         storage_id)
     SELECT 'file_allocated', 'allocator', c.workflow_id, c.campaign_id, c.stage_id, k.file_id, c.job_id, c.site_id,
            c.entry_name, k.storage_id
-    FROM taken k, claimant c
+    FROM taken k JOIN claimant c USING (job_id)
 )
-SELECT c.outcome, c.asked_for_files, k.file_id, k.did,
-       CASE WHEN k.distance = 0 THEN coalesce(k.lan_pfn, k.wan_pfn) ELSE k.wan_pfn END AS pfn, k.rse, k.distance
+SELECT c.job_id, c.outcome, c.asked_for_files, k.file_id, k.did,
+       CASE WHEN k.distance = 0 THEN coalesce(r.lan_pfn, r.wan_pfn) ELSE r.wan_pfn END AS pfn, k.rse, k.distance
 FROM claimant c
-LEFT JOIN taken k ON true
+LEFT JOIN taken k USING (job_id)
+LEFT JOIN replicas r ON r.file_id = k.file_id AND r.storage_id = k.storage_id

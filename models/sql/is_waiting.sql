@@ -1,5 +1,5 @@
 -- Whether a file waits that a job could have, locked by somebody or not.
--- Called by matching.claim_files before it answers "none". Index: waiting_replicas_pkey.
+-- Called by matching.claim_files before it answers "none". Index: files_waiting.
 -- moves: nothing
 SELECT EXISTS (
     SELECT
@@ -8,10 +8,17 @@ SELECT EXISTS (
     JOIN distances AS distance ON distance.site_id = job.site_id AND distance.distance <= stage.max_distance
     JOIN storages AS storage ON storage.storage_id = distance.storage_id
                             AND storage.rucio_read AND storage.enabled_read
-    JOIN waiting_replicas AS waiting ON waiting.stage_id = job.stage_id AND waiting.storage_id = distance.storage_id
+    JOIN stage_placements AS placement ON placement.stage_id = job.stage_id
+                                      AND placement.storage_id = distance.storage_id
+    CROSS JOIN LATERAL (
+        SELECT FROM files AS file
+        WHERE file.stage_id = job.stage_id AND file.placement_id = placement.placement_id
+          AND file.state = 'unallocated'
+        LIMIT 1
+    ) AS waiting
     WHERE job.job_id = %(job_id)s
-      AND (NOT EXISTS (SELECT FROM stage_storages AS only WHERE only.stage_id = stage.stage_id AND only.for_input)
-           OR EXISTS (SELECT FROM stage_storages AS only
-                      WHERE only.stage_id = stage.stage_id AND only.for_input
-                        AND only.storage_id = distance.storage_id))
+      AND (NOT EXISTS (SELECT FROM stage_storages AS chosen WHERE chosen.stage_id = stage.stage_id AND chosen.for_input)
+           OR EXISTS (SELECT FROM stage_storages AS chosen
+                      WHERE chosen.stage_id = stage.stage_id AND chosen.for_input
+                        AND chosen.storage_id = distance.storage_id))
 )

@@ -15,29 +15,13 @@ moving AS (
 moved AS (
     UPDATE files f
     SET state = %(target)s::text,
-        spread = CASE WHEN %(target)s::text = 'unallocated' THEN (random() * 2147483647)::int ELSE f.spread END,
         -- A user's retry begins with a clean sheet.
         allocations = CASE WHEN %(target)s::text = 'finding' THEN 0 ELSE f.allocations END,
         failed_site_id = CASE WHEN %(target)s::text = 'finding' THEN NULL ELSE f.failed_site_id END,
         failed_host = CASE WHEN %(target)s::text = 'finding' THEN NULL ELSE f.failed_host END
     FROM moving m
     WHERE f.file_id = m.file_id
-    RETURNING f.file_id, f.workflow_id, f.stage_id, f.job_id, f.creator_job_id, f.spread, f.state, m.was
-),
-queued AS (
-    INSERT INTO waiting_replicas (stage_id, storage_id, spread, file_id)
-    SELECT m.stage_id, r.storage_id, m.spread, m.file_id
-    FROM moved m
-    JOIN replicas r ON r.file_id = m.file_id
-    JOIN storages s ON s.storage_id = r.storage_id
-    WHERE m.state = 'unallocated' AND (NOT s.tape OR r.accessible_until > clock_timestamp())
-),
-unqueued AS (
-    DELETE FROM waiting_replicas q
-    USING moved m
-    JOIN replicas r ON r.file_id = m.file_id
-    WHERE m.was = 'unallocated'
-      AND q.stage_id = m.stage_id AND q.storage_id = r.storage_id AND q.spread = m.spread AND q.file_id = m.file_id
+    RETURNING f.file_id, f.workflow_id, f.stage_id, f.job_id, f.creator_job_id, m.was
 ),
 told AS (
     SELECT m.*, a.event_type, a.event_type LIKE 'output%%' AS of_output,

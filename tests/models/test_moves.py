@@ -25,7 +25,7 @@ from justin.states import (
 )
 from models import database, events, moves
 from models.database import Database, Session
-from models.files import File, WaitingReplica
+from models.files import File
 from models.jobs import QuotaLoad, StageLoad
 from models.moves import Reason
 from models.records import Event
@@ -108,16 +108,6 @@ def test_files_move_as_the_table_says(session: Session, was: FileState, to: File
     told = [(event.event_type, event.actor, event.details) for event in events_of(session, file_id=file.file_id)]
     said = {"attempt": 1, "message": "because we try"}
     assert told == ([(moves.FILE_EVENTS[was, to], "tester", said)] if allowed else [])
-
-
-@pytest.mark.parametrize(("was", "to"), list(product(FileState, FileState)))
-def test_unallocated_files_and_no_others_wait(session: Session, was: FileState, to: FileState) -> None:
-    (file,) = make_files(session, make_stage(session), storages=["NEAR", "FAR"], state=was)
-    moves.move_files(session, [_key(file)], to, BECAUSE)
-    session.refresh(file)
-    queued = session.exec(select(WaitingReplica).where(WaitingReplica.file_id == file.file_id)).all()
-    assert len(queued) == (2 if file.state == FileState.UNALLOCATED else 0)
-    assert all(row.spread == file.spread for row in queued)
 
 
 @pytest.mark.parametrize(("was", "to"), list(product(JobState, JobState)))

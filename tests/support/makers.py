@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from justin.states import ACTIVE_JOB_STATES, FileState, JobState, WorkflowState
-from models import seed
+from models import placements, seed
 from models.database import Session
-from models.files import File, Replica, WaitingReplica
+from models.files import File, Replica
 from models.jobs import Job, QuotaLoad, StageLoad
 from models.people import Scope
 from models.workflows import Stage, StageOutput, Workflow
@@ -86,13 +86,13 @@ def make_files(
     state: FileState = FileState.UNALLOCATED,
     **values: Any,
 ) -> list[File]:
-    """Make inputs of a stage with a replica at each of the storages, waiting when they are unallocated."""
-    storage_ids = [seed.ensure_storage(session, name) for name in storages]
-    files = [_file(stage, state, values) for _ in range(count)]
+    """Make inputs of a stage with a replica at each of the storages."""
+    storage_ids = sorted(seed.ensure_storage(session, name) for name in storages)
+    placement_id = placements.ensure(session, stage.stage_id or 0, storage_ids)
+    files = [_file(stage, state, {"placement_id": placement_id} | values) for _ in range(count)]
     session.add_all(files)
     session.flush()
-    for file in files:
-        _put_replicas(session, file, storage_ids)
+    session.add_all(_replica(file, storage_id) for file in files for storage_id in storage_ids)
     session.flush()
     return files
 
@@ -138,13 +138,8 @@ def _file(stage: Stage, state: FileState, values: Mapping[str, Any]) -> File:
     return File(state=state, **(row | values))
 
 
-def _put_replicas(session: Session, file: File, storage_ids: Sequence[int]) -> None:
-    for storage_id in storage_ids:
-        pfn = f"root://storage{storage_id}/{file.did}"
-        session.add(Replica(file_id=file.file_id, storage_id=storage_id, wan_pfn=pfn))
-        if file.state == FileState.UNALLOCATED:
-            key = {"stage_id": file.stage_id, "storage_id": storage_id, "spread": file.spread}
-            session.add(WaitingReplica(**key, file_id=file.file_id))
+def _replica(file: File, storage_id: int) -> Replica:
+    return Replica(file_id=file.file_id, storage_id=storage_id, wan_pfn=f"root://storage{storage_id}/{file.did}")
 
 
 def _secret() -> str:

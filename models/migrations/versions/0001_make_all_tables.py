@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("stage_id", sa.Integer(), nullable=True),
         sa.Column("did", sa.String(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("placement_id", sa.Integer(), nullable=True),
         sa.Column("spread", sa.Integer(), server_default=sa.text("(random() * 2147483647)::int"), nullable=False),
         sa.Column("allocations", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.BigInteger(), nullable=True),
@@ -110,7 +111,7 @@ def upgrade() -> None:
     op.create_index(
         "files_waiting",
         "files",
-        ["stage_id", "file_id"],
+        ["stage_id", "placement_id", "spread"],
         unique=False,
         postgresql_where=sa.text("state = 'unallocated'"),
     )
@@ -165,6 +166,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("in_pool", sa.Boolean(), nullable=False),
         sa.Column("asked_for_files", sa.Boolean(), nullable=False),
         sa.Column("jobscript_exit", sa.Integer(), nullable=True),
         sa.Column("jobscript_start", sa.DateTime(timezone=True), nullable=True),
@@ -181,6 +183,13 @@ def upgrade() -> None:
         ["state", "job_id"],
         unique=False,
         postgresql_where=sa.text("state IN ('submitted', 'started', 'processing', 'outputting')"),
+    )
+    op.create_index(
+        "jobs_left_in_pool",
+        "jobs",
+        ["job_id"],
+        unique=False,
+        postgresql_where=sa.text("in_pool AND finished_at IS NOT NULL"),
     )
     op.create_index(
         "jobs_queued", "jobs", ["hint_stage_id"], unique=False, postgresql_where=sa.text("state = 'submitted'")
@@ -205,6 +214,7 @@ def upgrade() -> None:
         sa.Column("pfn", sa.String(), nullable=False),
         sa.Column("file_metadata", postgresql.JSONB(), nullable=True),
         sa.Column("parents", postgresql.JSONB(), nullable=True),
+        sa.Column("dataset_number", sa.Integer(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column(
             "next_attempt_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -223,10 +233,25 @@ def upgrade() -> None:
     )
     op.create_index("outbox_job", "outbox", ["job_id"], unique=False)
     op.create_table(
+        "placements",
+        sa.Column("placement_id", sa.Integer(), nullable=False),
+        sa.Column("storage_ids", postgresql.ARRAY(sa.Integer()), nullable=False),
+        sa.PrimaryKeyConstraint("placement_id"),
+        sa.UniqueConstraint("storage_ids"),
+    )
+    op.create_table(
         "quota_loads",
         sa.Column("quota_id", sa.Integer(), nullable=False),
         sa.Column("running_jobs", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("quota_id"),
+    )
+    op.create_table(
+        "recorded_outputs",
+        sa.Column("file_id", sa.BigInteger(), nullable=False),
+        sa.Column("file_metadata", postgresql.JSONB(), nullable=True),
+        sa.Column("parents", postgresql.JSONB(), nullable=True),
+        sa.Column("targets", postgresql.JSONB(), nullable=True),
+        sa.PrimaryKeyConstraint("file_id"),
     )
     op.create_table(
         "replicas",
@@ -266,6 +291,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stage_id"),
     )
     op.create_table(
+        "stage_placements",
+        sa.Column("stage_id", sa.Integer(), nullable=False),
+        sa.Column("storage_id", sa.Integer(), nullable=False),
+        sa.Column("placement_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("stage_id", "storage_id", "placement_id"),
+    )
+    op.create_table(
         "users",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -279,14 +311,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id"),
         sa.UniqueConstraint("name"),
         sa.UniqueConstraint("subject"),
-    )
-    op.create_table(
-        "waiting_replicas",
-        sa.Column("stage_id", sa.Integer(), nullable=False),
-        sa.Column("storage_id", sa.Integer(), nullable=False),
-        sa.Column("spread", sa.Integer(), nullable=False),
-        sa.Column("file_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("stage_id", "storage_id", "spread", "file_id"),
     )
     op.create_table(
         "campaigns",
@@ -504,6 +528,7 @@ def upgrade() -> None:
         sa.Column("for_next_stage", sa.Boolean(), nullable=False),
         sa.Column("lifetime_seconds", sa.Integer(), nullable=True),
         sa.Column("rse_expression", sa.String(), nullable=False),
+        sa.Column("numbered_files", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["stage_id"], ["stages.stage_id"]),
         sa.PrimaryKeyConstraint("output_id"),
         sa.UniqueConstraint("stage_id", "pattern_id"),
@@ -573,13 +598,15 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_entries_site_id"), table_name="entries")
     op.drop_table("entries")
     op.drop_table("campaigns")
-    op.drop_table("waiting_replicas")
     op.drop_table("users")
+    op.drop_table("stage_placements")
     op.drop_table("stage_loads")
     op.drop_table("sites")
     op.drop_table("request_nonces")
     op.drop_table("replicas")
+    op.drop_table("recorded_outputs")
     op.drop_table("quota_loads")
+    op.drop_table("placements")
     op.drop_index("outbox_job", table_name="outbox")
     op.drop_index("outbox_due", table_name="outbox", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_table("outbox")
@@ -587,6 +614,9 @@ def downgrade() -> None:
     op.drop_index("jobs_workflow", table_name="jobs")
     op.drop_index("jobs_stage", table_name="jobs")
     op.drop_index("jobs_queued", table_name="jobs", postgresql_where=sa.text("state = 'submitted'"))
+    op.drop_index(
+        "jobs_left_in_pool", table_name="jobs", postgresql_where=sa.text("in_pool AND finished_at IS NOT NULL")
+    )
     op.drop_index(
         "jobs_alive",
         table_name="jobs",

@@ -12,7 +12,7 @@ depends_on: str | Sequence[str] | None = None
 # One row for each stage or quota, changed at each start and end of a job; and a job's heartbeats.
 FILLFACTORS = {"stage_loads": 10, "quota_loads": 10, "jobs": 80}
 # A claim walks over what vacuum has not cleared away, so these do not wait for a fifth of the table to change.
-EARLY_VACUUMED = ("files", "waiting_replicas", "stage_loads", "quota_loads", "outbox", "request_nonces")
+EARLY_VACUUMED = ("files", "stage_loads", "quota_loads", "outbox", "request_nonces")
 
 
 def upgrade() -> None:

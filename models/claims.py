@@ -1,0 +1,110 @@
+"""Claims of many jobs at once, put together into few statements.
+
+A claim costs the server twice as much alone as among others: most of it is starting and ending a statement and its
+transaction. So whoever asks while others are being answered waits for the next statement, which asks for all of
+them. When nobody else asks, nobody waits.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from models import matching
+from models.database import Database, Session, session
+from models.matching import Claim, ClaimOutcome
+
+LARGEST_BATCH = 32
+STATEMENTS_AT_ONCE = 2
+
+
+@dataclass(slots=True)
+class _Ask:
+    job_id: int
+    count: int
+    waiting: threading.Lock = field(default_factory=threading.Lock)
+    """Held until the ask is answered, or its thread is to answer a batch that begins with it."""
+    batch: list["_Ask"] = field(default_factory=list)
+    claim: Claim | None = None
+
+
+class Claims:
+    """Where the threads of a process get files for jobs; answers as `matching.claim_files` does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._lock = threading.Lock()
+        self._line: deque[_Ask] = deque()
+        self._answering = 0
+
+    def claim_files(self, job_id: int, count: int = 1) -> Claim:
+        """Give a job the nearest waiting files of its stage, for good: it is committed when this returns."""
+        ask = _Ask(job_id, count)
+        ask.waiting.acquire()
+        if not self._goes_ahead(ask):
+            ask.waiting.acquire()
+        if ask.batch:
+            self._answer_batch(ask.batch)
+        return self._settle(ask)
+
+    def _goes_ahead(self, ask: _Ask) -> bool:
+        """Answer right away when few do; else line up. Nobody is in line while few answer."""
+        with self._lock:
+            if self._answering < STATEMENTS_AT_ONCE:
+                self._answering += 1
+                ask.batch = [ask]
+                return True
+            self._line.append(ask)
+            return False
+
+    def _answer_batch(self, batch: list[_Ask]) -> None:
+        """Answer a batch that begins with the caller's ask, and let the next in line go on."""
+        try:
+            self._answer(batch)
+        finally:
+            self._pass_on()
+            for ask in batch[1:]:
+                ask.waiting.release()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            batch = self._next_batch()
+            self._answering -= not batch
+        if batch:
+            batch[0].batch = batch
+            batch[0].waiting.release()
+
+    def _next_batch(self) -> list[_Ask]:
+        """Take from the line what one statement can ask for, of each job once."""
+        batch: dict[int, _Ask] = {}
+        again: list[_Ask] = []
+        while self._line and len(batch) < LARGEST_BATCH:
+            ask = self._line.popleft()
+            if batch.setdefault(ask.job_id, ask) is not ask:
+                again.append(ask)
+        self._line.extendleft(reversed(again))
+        return list(batch.values())
+
+    def _answer(self, batch: list[_Ask]) -> None:
+        try:
+            with Session(self._engine) as opened:
+                claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
+        except (psycopg.Error, SQLAlchemyError):
+            # Each thread tries on its own, and meets the error where its caller can see it.
+            return
+        for ask in batch:
+            ask.claim = claims[ask.job_id]
+
+    def _settle(self, ask: _Ask) -> Claim:
+        """Look again, alone, when there was nothing at hand; note the first ask of a job."""
+        claim = ask.claim
+        if claim and claim.asked_before and claim.outcome != ClaimOutcome.NONE_LEFT:
+            return claim
+        with session(self._database) as opened:
+            if claim is None or claim.outcome == ClaimOutcome.NONE_LEFT:
+                return matching.claim_files(opened, ask.job_id, ask.count)
+            matching.note_asking(opened, ask.job_id)
+        return claim
