@@ -11,10 +11,10 @@ from tests.support.serving import serving
 from tests.support.signed_job import SignedJob
 
 
-@pytest.fixture
-def allocator(runtime: Runtime) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def allocator(lasting_runtime: Runtime) -> Iterator[str]:
     """The address of an allocator with no catalogue behind it."""
-    with serving(create_app(runtime)) as url:
+    with serving(create_app(lasting_runtime)) as url:
         yield url
 
 

@@ -11,10 +11,17 @@ from tests.support.makers import make_scope
 from tests.support.serving import serving
 
 
+@pytest.fixture(scope="session")
+def api_url(lasting_runtime: Runtime) -> Iterator[str]:
+    """The address of an API with no catalogue behind it."""
+    with serving(create_app(lasting_runtime)) as url:
+        yield url
+
+
 @pytest.fixture
-def api(runtime: Runtime) -> Iterator[httpx.Client]:
-    """A client of the API with no catalogue behind it, and the scope `usertests` for everybody."""
+def api(api_url: str, runtime: Runtime) -> Iterator[httpx.Client]:
+    """A client of the API, and the scope `usertests` for everybody."""
     with runtime.session() as session:
         make_scope(session)
-    with serving(create_app(runtime)) as url, httpx.Client(base_url=f"{url}/api/v1", timeout=60) as client:
+    with httpx.Client(base_url=f"{api_url}/api/v1", timeout=60) as client:
         yield client

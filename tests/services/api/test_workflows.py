@@ -135,8 +135,8 @@ def test_lists_are_filtered_and_paged(api: Client) -> None:
 
 
 def test_an_unknown_workflow_is_not_found(api: Client) -> None:
-    for path in ("/workflows/7", "/workflows/7/stages", "/workflows/7/files", "/workflows/7/datasets"):
-        reply = api.get(path)
+    for path in ("", "/stages", "/stages/1", "/stages/1/jobscript", "/files", "/replicas", "/datasets"):
+        reply = api.get(f"/workflows/{2**30}{path}")
         assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
 
 
