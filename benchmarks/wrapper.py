@@ -40,7 +40,7 @@ TIMING = re.compile(r" timing: (\w[\w ]*?) +(\d+\.\d+) s$", re.MULTILINE)
 JOBSCRIPT = f"""#!/bin/sh
 set -e
 did_pfn_rse=$($JUSTIN_PATH/justin-get-file)
-head -c {OUTPUT_BYTES} /dev/zero > "$JUSTIN_JOBSUB_ID.dat"
+head -c {OUTPUT_BYTES} /dev/zero > "made-of-${{did_pfn_rse%% *}}.dat"
 echo "${{did_pfn_rse%% *}}" > justin-processed-dids.txt
 """
 
@@ -106,9 +106,9 @@ def _run(place: Place, count: int) -> list[Ran]:
     ran = [alone.run_job(directory, job, place.site) for job in queued]
     with place.runtime.session() as session:
         ended = [jobs.one_job(session, job.jobsub_id) for job in queued]
-    unfinished = [job for job in ended if job is None or job.state is not JobState.FINISHED]
-    if unfinished or len(ran) != count:
-        raise RuntimeError(f"not all of {count} jobs finished: {unfinished}; the last said: {ran[-1].log}")
+    for job, one in zip(ended, ran, strict=True):
+        if job is None or job.state is not JobState.FINISHED:
+            raise RuntimeError(f"a job did not finish, but said: {one.log}")
     return ran
 
 
