@@ -30,7 +30,6 @@ class Servers:
 
     grid: Grid
     ports: Mapping[str, int]
-    agent_interval_seconds: float = 3.0
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further JUSTIN_* variables."""
 
@@ -90,7 +89,7 @@ class Servers:
     def _worker(self) -> Component:
         return Component(
             name=WORKER,
-            command=(sys.executable, "-m", "flows.worker", "--interval-seconds", f"{self.agent_interval_seconds:g}"),
+            command=(sys.executable, "-m", "flows.worker"),
             environment={**self.environment(), **self._prefect_environment()},
             directory=ROOT,
             needs=(ALLOCATOR, PREFECT, "rucio", "metacat", "pool"),
@@ -137,13 +136,13 @@ class Servers:
         )
 
 
-def plan(grid: Grid, *, agent_interval_seconds: float = 3.0, settings: Mapping[str, str] | None = None) -> Servers:
+def plan(grid: Grid, *, settings: Mapping[str, str] | None = None) -> Servers:
     """Choose the ports of our servers, or keep those chosen before, and write them down beside the grid."""
     file = grid.directory / PORTS_FILE
     before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
     ports = {name: _port(grid.directory, name, before.get(name)) for name in PORT_NAMES}
     file.write_text(json.dumps(ports))
-    return Servers(grid, ports, agent_interval_seconds, settings or {})
+    return Servers(grid, ports, settings or {})
 
 
 def _port(directory: Path, name: str, before: int | None) -> int:
