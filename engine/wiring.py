@@ -19,7 +19,7 @@ def current() -> Runtime:
 def assemble(settings: Settings, application_name: str = "justin") -> Runtime:
     """Make a runtime; nothing outside is reached before it is used, but for the check of the schema.
 
-    Raises `models.database.SchemaMismatch` when the database is not at the schema of this version.
+    Raises `models.migrations.SchemaMismatch` when the database is not at the schema of this version.
     """
     opened = database.connect(
         settings.database.url,

@@ -6,7 +6,7 @@ import sys
 
 from alembic import command
 
-from models import database
+from models import database, migrations
 
 URL_VARIABLE = "JUSTIN_DATABASE__URL"
 
@@ -28,9 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str, opened: database.Database) -> int:
     if name == "upgrade":
-        database.upgrade(opened)
+        migrations.upgrade(opened.engine)
     elif name == "current":
-        command.current(database.migrations(opened), verbose=True)
+        command.current(migrations.configuration(opened.engine), verbose=True)
     else:
         return _check(opened)
     return 0
@@ -38,8 +38,8 @@ def _run(name: str, opened: database.Database) -> int:
 
 def _check(opened: database.Database) -> int:
     try:
-        database.check_schema(opened)
-    except database.SchemaMismatch as mismatch:
+        migrations.check(opened.engine)
+    except migrations.SchemaMismatch as mismatch:
         print(mismatch, file=sys.stderr)  # noqa: T201  the command's answer
         return 1
     return 0

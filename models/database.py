@@ -5,33 +5,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
-__all__ = ["Database", "SchemaMismatch", "Session", "check_schema", "connect", "migrations", "session", "upgrade"]
+__all__ = ["Database", "Session", "check_schema", "connect", "session", "upgrade"]
 
 DRIVER = "postgresql+psycopg"
 CONNECT_SECONDS = 10
 RESTED_SECONDS = 1.0
 IDLE_TRANSACTION_SECONDS = 120
 _PLAIN_SCHEMES = {"postgres", "postgresql"}
-_UPGRADE_LOCK = 0x6A757374696E
-_MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-class SchemaMismatch(RuntimeError):
-    """The database has another schema than this version of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +72,21 @@ def session(database: Database) -> Iterator[Session]:
         yield opened
 
 
-def migrations(database: Database | None = None) -> Config:
-    """Return Alembic's configuration, for this database when one is given."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    if database:
-        config.attributes["engine"] = database.engine
-    return config
-
-
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to a schema, the newest by default; one that runs at the same time is waited for."""
-    # Not in a transaction: the server would end one that is idle for as long as a migration may take.
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_UPGRADE_LOCK})")
-        command.upgrade(migrations(database), revision)
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_UPGRADE_LOCK})")
+def upgrade(database: Database) -> None:
+    """Bring the database to the newest schema."""
+    _migrations().upgrade(database.engine)
 
 
 def check_schema(database: Database) -> None:
-    """Raise `SchemaMismatch` unless the database is at the newest migration."""
-    newest = ScriptDirectory.from_config(migrations()).get_current_head()
-    with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != newest:
-        message = f"the database is at schema {found}, the program at {newest}: run 'python -m models upgrade'"
-        raise SchemaMismatch(message)
+    """Raise `migrations.SchemaMismatch` unless the database is at the newest schema."""
+    _migrations().check(database.engine)
+
+
+def _migrations() -> ModuleType:
+    # Alembic takes a while to import, which only those that start and migrate need to spend.
+    from models import migrations
+
+    return migrations
 
 
 def _with_driver(url: str) -> URL:

@@ -9,7 +9,7 @@ import pytest
 
 from localgrid import postgres
 from localgrid.postgres import Server
-from models import database
+from models import database, migrations
 from models.database import Database, Session
 
 URL_VARIABLE = "JUSTIN_TEST_DATABASE_URL"
@@ -33,7 +33,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 def template_database(postgres_server: Server) -> Iterator[str]:
     """The name of a database at the newest schema, with no rows, to be copied."""
     opened = database.connect(postgres_server.create_database(TEMPLATE))
-    database.upgrade(opened)
+    migrations.upgrade(opened.engine)
     opened.close()
     yield TEMPLATE
     postgres_server.drop_database(TEMPLATE)
