@@ -19,8 +19,9 @@ _ADD_FILES = load("add_files")
 _ADD_MONTE_CARLO = load("add_monte_carlo")
 _STAGES_TO_LOCATE = load("stages_to_locate")
 _FILES_TO_LOCATE = load("files_to_locate")
-_KEEP_REPLICAS = load("keep_replicas")
-_LOCATE_FILES = load("locate_files")
+_IS_ONLINE = load("is_online").query.decode()
+_ENSURE_PLACEMENTS = load("ensure_located_placements", is_online=_IS_ONLINE)
+_PUT_REPLICAS = load("put_replicas", is_online=_IS_ONLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,8 @@ def put_replicas(
     columns = "file_id bigint, rse text, wan_pfn text, lan_pfn text"
     rows = ((copy.file_id, copy.rse, copy.wan_pfn, copy.lan_pfn) for copy in replicas)
     _copy(session, "located_replicas", columns, rows)
-    asked = _KEEP_REPLICAS.ids(session, stage_id=stage_id, file_ids=list(file_ids))
-    placements.ensure_all(session, asked)
-    return Located(*_LOCATE_FILES.one(session, file_ids=asked, actor=ACTOR))
+    _ENSURE_PLACEMENTS.run(session)
+    return Located(*_PUT_REPLICAS.one(session, stage_id=stage_id, file_ids=list(file_ids), actor=ACTOR))
 
 
 def _copy(session: Session, table: LiteralString, columns: LiteralString, rows: Iterable[Row]) -> None:

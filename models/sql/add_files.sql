@@ -7,7 +7,7 @@ WITH added AS (
     FROM found_files AS found
     JOIN stages AS stage ON stage.stage_id = %(stage_id)s
     -- In order, so that two of these that find the same files do not wait for each other.
-    ORDER BY found.did
+    ORDER BY found.did COLLATE "C"
     ON CONFLICT (stage_id, did) WHERE stage_id IS NOT NULL AND state <> 'dropped' DO NOTHING
     RETURNING file_id
 ),

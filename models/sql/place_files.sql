@@ -2,12 +2,15 @@
 -- Called by placements.place_files after ensure_placements. Index: files_pkey, replicas_pkey.
 -- moves: nothing
 WITH readable AS MATERIALIZED (
-    SELECT replica.file_id, array_agg(replica.storage_id ORDER BY replica.storage_id) AS storage_ids
-    FROM replicas AS replica
-    JOIN storages AS storage USING (storage_id)
-    WHERE replica.file_id = ANY(%(file_ids)s::bigint[])
-      AND (NOT storage.tape OR replica.accessible_until > clock_timestamp())
-    GROUP BY replica.file_id
+    SELECT asked.file_id, readable.storage_ids
+    FROM unnest(%(file_ids)s::bigint[]) AS asked (file_id)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(replica.storage_id ORDER BY replica.storage_id) AS storage_ids
+        FROM replicas AS replica
+        WHERE replica.file_id = asked.file_id
+          AND (replica.storage_id NOT IN (SELECT storage_id FROM storages WHERE tape)
+               OR replica.accessible_until > clock_timestamp())
+    ) AS readable
 ),
 placed AS (
     UPDATE files AS file
