@@ -23,6 +23,8 @@ class Ticket:
 
     jobsub_id: str
     secret: str
+    body: bytes = b"{}"
+    """What it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,6 @@ class Call:
 
     port: int
     path: str
-    body: bytes
 
 
 @dataclass(slots=True)
@@ -76,7 +77,6 @@ class _Caller:
 
     def __init__(self, call: Call, tickets: Sequence[Ticket]) -> None:
         self.call = call
-        self.digest = hashlib.sha256(call.body).hexdigest()
         self.tickets = deque(tickets)
         self.socket = socket.create_connection(("127.0.0.1", call.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -90,15 +90,15 @@ class _Caller:
             return False
         ticket = self.tickets.popleft()
         now, nonce = str(int(time.time())), os.urandom(16).hex()
-        text = f"POST\n{self.call.path}\n{now}\n{nonce}\n{self.digest}"
+        text = f"POST\n{self.call.path}\n{now}\n{nonce}\n{hashlib.sha256(ticket.body).hexdigest()}"
         signature = hmac.digest(ticket.secret.encode(), text.encode(), "sha256").hex()
         head = (
             f"POST {self.call.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(self.call.body)}\r\nX-Justin-Job: {ticket.jobsub_id}\r\nX-Justin-Time: {now}\r\n"
+            f"Content-Length: {len(ticket.body)}\r\nX-Justin-Job: {ticket.jobsub_id}\r\nX-Justin-Time: {now}\r\n"
             f"X-Justin-Nonce: {nonce}\r\nX-Justin-Signature: {signature}\r\n\r\n"
         )
         self.sent_at = time.monotonic()
-        self.socket.sendall(head.encode() + self.call.body)
+        self.socket.sendall(head.encode() + ticket.body)
         return True
 
     def receive(self) -> tuple[int, bytes] | None:

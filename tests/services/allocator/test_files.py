@@ -126,7 +126,7 @@ def test_a_thousand_jobs_get_a_thousand_files(runtime: Runtime, allocator: str) 
             job.site_id = jobs[0].site_id
         session.flush()
         tickets = [[Ticket(job.jobsub_id, job.jobscript_secret)] for job in jobs]
-    call = Call(httpx.URL(allocator).port or 0, "/api/allocator/get_file", b"{}")
+    call = Call(httpx.URL(allocator).port or 0, "/api/allocator/get_file")
     tally = load.drive(call, tickets)
     assert tally.replies == {200: JOBS}, "nobody hears none while a file is free"
     given = [body.decode().split(" ")[0] for body in tally.bodies]
@@ -139,7 +139,7 @@ def test_jobs_that_take_all_they_can_share_the_files(runtime: Runtime, allocator
         files = make_files(session, stage, 300)
         jobs = [make_job(session, stage) for _ in range(16)]
         tickets = [[Ticket(job.jobsub_id, job.jobscript_secret)] * 30 for job in jobs]
-    tally = load.drive(Call(httpx.URL(allocator).port or 0, "/api/allocator/get_file", b"{}"), tickets)
+    tally = load.drive(Call(httpx.URL(allocator).port or 0, "/api/allocator/get_file"), tickets)
     assert tally.replies == {200: len(files), 404: 16 * 30 - len(files)}
     given = [body.decode().split(" ")[0] for body in tally.bodies if b" " in body and body[:1] != b"{"]
     assert len(set(given)) == len(files)
