@@ -1,4 +1,4 @@
-"""The allocator over HTTP, all checks and signatures included: calls a second, and whether anyone hears a false none."""
+"""The allocator over HTTP, checks and signatures included: calls a second, and whether anyone hears a false none."""
 
 import contextlib
 import json
