@@ -51,9 +51,8 @@ listed AS (
     SELECT %(stage_id)s, storage_id, place.placement_id
     FROM (SELECT DISTINCT placement_id, storage_ids FROM found WHERE placement_id IS NOT NULL) AS place,
          unnest(place.storage_ids) AS storage_id
-    WHERE NOT EXISTS (
-        SELECT FROM stage_placements AS known
-        WHERE known.stage_id = %(stage_id)s AND known.storage_id = storage_id AND known.placement_id = place.placement_id)
+    WHERE place.placement_id NOT IN (
+        SELECT known.placement_id FROM stage_placements AS known WHERE known.stage_id = %(stage_id)s)
     -- In order, so that two of these do not wait for each other.
     ORDER BY storage_id, place.placement_id
     ON CONFLICT DO NOTHING
