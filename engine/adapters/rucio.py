@@ -25,6 +25,7 @@ ADDRESS_CHARACTERS: Final = 3000
 
 LATER: Final = (
     rucio.AccessDenied,
+    rucio.AccountNotFound,
     rucio.CannotAuthenticate,
     rucio.CannotAuthorize,
     rucio.DatabaseException,
@@ -36,6 +37,7 @@ LATER: Final = (
     rucio.RSEWriteBlocked,
     rucio.ResourceTemporaryUnavailable,
     rucio.ScopeAccessDenied,
+    rucio.ScopeNotFound,
     rucio.ServerConnectionException,
     rucio.ServiceUnavailable,
 )

@@ -81,11 +81,17 @@ def test_a_name_of_another_file_is_taken(rucio: Rucio, prefix: str, size_bytes: 
         rucio.register("CERN", [NewFile(file.did, size_bytes, adler32)])
 
 
-def test_an_unknown_storage_or_scope_is_refused(rucio: Rucio, prefix: str) -> None:
+def test_an_unknown_storage_is_refused(rucio: Rucio, prefix: str) -> None:
     with pytest.raises(ServiceRefused, match="Rucio"):
         rucio.register("NOSUCH", new_files(prefix))
-    with pytest.raises(ServiceRefused, match="ScopeNotFound"):
+
+
+def test_what_an_operator_can_mend_is_waited_for(rucio: Rucio, prefix: str) -> None:
+    with pytest.raises(Unavailable, match="ScopeNotFound"):
         rucio.register("CERN", [NewFile("nosuchscope:file", 1, "00000001")])
+    rucio.ensure_dataset(f"{prefix}-dataset", ACCOUNT)
+    with pytest.raises(Unavailable, match="AccountNotFound"):
+        rucio.ensure_rule(f"{prefix}-dataset", "nosuchaccount", "CERN", None)
 
 
 def test_a_dataset_is_made_filled_and_closed_once(rucio: Rucio, prefix: str) -> None:

@@ -1,5 +1,7 @@
 """Runtimes on the test grid: the catalogues are real, the database is the test's own, the pool runs nothing."""
 
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from models import seed
 from models.database import Session
 
 FAR = 50
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 
 @pytest.fixture
@@ -23,8 +26,12 @@ def grid_runtime(database_url: str, grid_environment: dict[str, str], tmp_path: 
     """A runtime on a fresh database that knows the places of the test grid."""
     pool = tmp_path / "pool"
     slots, entries = {site.name: 1 for site in SITES}, {site.name: site.entry for site in SITES}
-    layout.create(pool, PoolSettings(slots=slots, entries=entries, path="/usr/bin:/bin"))
-    settings = Settings(database=DatabaseSettings(url=database_url, pool_size=20), pool=Pool(directory=pool))
+    layout.create(pool, PoolSettings(slots=slots, entries=entries, path=PATH))
+    # Every database counts its workflows from 1, and the catalogues are shared.
+    instance = f"T{uuid.uuid4().hex[:8].upper()}"
+    settings = Settings(
+        instance=instance, database=DatabaseSettings(url=database_url, pool_size=20), pool=Pool(directory=pool)
+    )
     made = wiring.assemble(settings, "justin-test")
     with made.session() as session:
         settle_places(session)
