@@ -98,15 +98,17 @@ def _those(wanted: Callable[[ProcessStatus], bool]) -> list[Identity]:
     return found
 
 
-def marked_processes(assignment: str) -> list[Identity]:
-    """List the processes that were started with NAME=VALUE in their environment."""
+def marked_processes(assignment: str, *, only_beginning: bool = False) -> list[Identity]:
+    """List the processes that were started with NAME=VALUE, or with what begins like it, in their environment."""
+    wanted = assignment.encode()
     found = []
     for pid in running_pids():
         identity = Identity.of(pid)
         try:
-            marked = assignment.encode() in (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+            variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
+        marked = any(word.startswith(wanted) for word in variables) if only_beginning else wanted in variables
         if identity and marked:
             found.append(identity)
     return found

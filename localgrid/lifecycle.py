@@ -1,7 +1,6 @@
 """Up, status and down of a whole grid."""
 
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from localgrid.metacat.settings import Settings, User
 from localgrid.pool import layout as pool
 from localgrid.pool.server import end_jobs
 from localgrid.processes import Component
+from localgrid.programs import end_left, run_alone
 from localgrid.readiness import answers
 from localgrid.secret_files import keep_secret
 from localgrid.sites import READER_USER, SERVICE_USER
@@ -80,6 +80,7 @@ def down(directory: Path, *, clean: bool = False, report: Report = silent) -> No
             _drop_databases(directory, report)
         stop_all(directory, report)
         end_jobs(directory / "pool")
+        end_left(directory)
         if clean:
             _delete(directory)
 
@@ -135,19 +136,9 @@ def _fill_rucio(grid: Grid) -> None:
     """Say to Rucio what it has to know; in a process of its own, for its client reads its configuration once."""
     # A server that runs may have been prepared by an earlier version of ours.
     grid.rucio.write_configuration()
-    environment = {
-        **processes.kept_environment(),
-        "RUCIO_HOME": str(grid.rucio.root_home),
-        "PYTHONPATH": str(ROOT),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "localgrid.rucio_catalogue", str(grid.directory)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=FILL_SECONDS,
-    )
+    command = (sys.executable, "-m", "localgrid.rucio_catalogue", str(grid.directory))
+    environment = {"RUCIO_HOME": str(grid.rucio.root_home), "PYTHONPATH": str(ROOT)}
+    done = run_alone(grid.directory, "rucio-catalogue", command, FILL_SECONDS, environment)
     if done.returncode:
         raise GridError(f"Rucio could not be filled:\n{done.stdout}{done.stderr}")
 

@@ -6,7 +6,6 @@ Ours listens on TCP at 127.0.0.1 and on a socket in its data directory, asks for
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from localgrid.guard import cleaned_up
 from localgrid.identity import working_in
 from localgrid.ports import LOOPBACK, free_port, is_free
 from localgrid.postgres_programs import find_programs, reachable
+from localgrid.programs import end_left, run_alone
 from localgrid.secret_files import keep_secret, secret_in
 
 URL_VARIABLE = "JUSTIN_DATABASE__URL"
@@ -118,7 +118,10 @@ def users_own() -> Server | None:
 class Installation:
     """A data directory with all that is needed to run a server on it."""
 
+    owner: Path
+    """The directory of the grid."""
     place: Path
+    """Where its data are."""
     port: int
     password: str
     fast: bool
@@ -163,6 +166,7 @@ class Installation:
         """Make the data directory, in one step: one that initdb was killed in is made again."""
         new = self.place / "postgres.new"
         password_file = self.place / "postgres.password"
+        end_left(self.owner, "initdb", working=(new, PROGRAM))
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         keep_secret(password_file, self.password)
@@ -175,6 +179,7 @@ class Installation:
         """Remove the data of a stopped server, and the place if we made it outside of the grid's directory."""
         for path in (self.data, self.place / "postgres.new", self.place / "programs"):
             shutil.rmtree(path, ignore_errors=True)
+        (self.place / "postgres.password").unlink(missing_ok=True)
         if self.place.parent == PRIVATE_ROOT:
             self.place.rmdir()
 
@@ -187,14 +192,8 @@ class Installation:
         words = [str(self.programs / "initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={password_file}"]
         words += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
         words += ["--no-sync"] if self.fast else []
-        done = subprocess.run(
-            self.account.command(*words) if self.account else words,
-            check=False,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=INITDB_SECONDS,
-        )
+        command = self.account.command(*words) if self.account else tuple(words)
+        done = run_alone(self.owner, "initdb", command, INITDB_SECONDS)
         if done.returncode:
             message = f"initdb failed for {data}:\n{done.stdout}{done.stderr}"
             raise GridError(message)
@@ -211,7 +210,7 @@ def install(directory: Path, port: int, password: str, *, fast: bool = False) ->
     """Choose programs, account and place for a server of the grid in `directory`; nothing is started yet."""
     account = unprivileged()
     place = directory if account is None or account.reaches(directory) else private_directory(directory)
-    return Installation(place, port, password, fast, account, reachable(find_programs(), account, place))
+    return Installation(directory, place, port, password, fast, account, reachable(find_programs(), account, place))
 
 
 @contextmanager

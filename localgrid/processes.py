@@ -157,11 +157,11 @@ def stop(directory: Path, name: str) -> bool:
     ran = known.running()
     if known.identity and ran:
         send_signal(known.identity, known.stop_signal)
-        _wait_until_gone([known.identity], known.stop_seconds)
+        wait_until_gone([known.identity], known.stop_seconds)
     left = _left_behind(directory, known)
     for identity in left:
         send_signal(identity, signal.SIGKILL)
-    _wait_until_gone(left, KILL_SECONDS)
+    wait_until_gone(left, KILL_SECONDS)
     (directory / "run" / f"{name}.pid").unlink(missing_ok=True)
     (directory / "run" / f"{name}.json").unlink(missing_ok=True)
     return ran or bool(left)
@@ -171,7 +171,7 @@ def _launch(directory: Path, component: Component) -> None:
     """Start the component in a session of its own, as a child of nobody here."""
     _remember(directory, component)
     pid_file = directory / "run" / f"{component.name}.pid"
-    environment = {**kept_environment(), "TZ": "UTC", **component.environment, MARK: _mark(directory, component.name)}
+    environment = {**kept_environment(), "TZ": "UTC", **component.environment, MARK: mark(directory, component.name)}
     log_path(directory, component.name).parent.mkdir(exist_ok=True)
     with log_path(directory, component.name).open("ab") as log:
         subprocess.run(
@@ -203,7 +203,8 @@ def _remember(directory: Path, component: Component) -> None:
     new.replace(new.with_suffix(""))
 
 
-def _mark(directory: Path, name: str) -> str:
+def mark(directory: Path, name: str) -> str:
+    """Return what everything that runs for a component has in its environment."""
     return f"{directory}:{name}"
 
 
@@ -234,7 +235,7 @@ def _complaint(directory: Path, name: str, what: str, log_start: int) -> str:
 
 def _left_behind(directory: Path, known: Record) -> list[Identity]:
     """List the processes of a component: those with its mark, those of its session, those in its data directory."""
-    left = marked_processes(f"{MARK}={_mark(directory, known.name)}")
+    left = marked_processes(f"{MARK}={mark(directory, known.name)}")
     # Without its leader the session's number may be a stranger's by now.
     if known.identity and known.identity.alive():
         left += session_members(known.identity.pid)
@@ -243,7 +244,8 @@ def _left_behind(directory: Path, known: Record) -> list[Identity]:
     return left
 
 
-def _wait_until_gone(identities: list[Identity], seconds: float) -> None:
+def wait_until_gone(identities: list[Identity], seconds: float) -> None:
+    """Wait for processes to end, but not for longer than so many seconds."""
     deadline = time.monotonic() + seconds
     while any(identity.alive() for identity in identities) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def run(*words: str, **variables: str) -> tuple[int, str]:
     """Run the command to its end; return its exit status and what it printed on standard output."""
     with localgrid(*words, **variables) as process:
         printed, complaints = process.communicate(timeout=120)
-    assert "Traceback" not in complaints
+    assert "Traceback" not in complaints, complaints
     return process.returncode, printed
 
 
@@ -100,12 +100,27 @@ def test_up_again_and_down(place: Path) -> None:
     assert run("status", "-d", str(place))[0] == 1
 
 
+MOMENTS: dict[str, Callable[[Path], object]] = {
+    "the database is made": lambda place: (postgres.install(place, 0, "").place / "postgres.new").exists(),
+    "servers start": lambda place: (place / "run" / "metacat.pid").exists(),
+    "the schema is made": lambda place: (place / "rucio" / "etc" / "rucio.cfg").exists(),
+    "Rucio is filled": lambda place: [line for line in running_of(place) if "rucio_catalogue" in line],
+}
+
+
+def kill_when(process: "subprocess.Popen[str]", condition: Callable[[], object]) -> None:
+    while not condition():
+        assert process.poll() is None, "it ended before the moment came"
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+
+
 def test_up_that_is_killed_is_completed_by_the_next(place: Path) -> None:
-    for seconds in (0.7, 1.5, 3.0, 5.0):
+    for moment, reached in MOMENTS.items():
         with localgrid("up", "--fast", "-d", str(place)) as process:
-            time.sleep(seconds)
-            process.kill()
-            process.communicate()
+            kill_when(process, lambda: reached(place))  # noqa: B023 - used at once
+        print(f"killed when {moment}")
     assert run("up", "--fast", "-d", str(place))[0] == 0
     assert set(identities(place)) == NAMES
     # Of each server there is one, whoever started it.
