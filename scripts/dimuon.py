@@ -38,7 +38,7 @@ def run(client: Client, directory: Path, console: Console) -> Path:
 
 def _peak_of(workflow_id: int) -> WorkflowSpec:
     spec = load_workflow(EXAMPLES / "peak.yaml")
-    return spec.model_copy(update={"mql": f"{spec.mql} and dune.workflow[workflow_id]={workflow_id}"})
+    return spec.model_copy(update={"mql": f"{spec.mql} and dune.workflow['workflow_id']={workflow_id}"})
 
 
 def _finish(client: Client, spec: WorkflowSpec, console: Console) -> tuple[WorkflowView, float]:

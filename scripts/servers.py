@@ -79,8 +79,10 @@ class Servers:
     def _prefect(self) -> Component:
         return Component(
             name=PREFECT,
-            command=(sys.executable, "-m", "prefect", "server", "start"),
-            environment=self._prefect_environment(),
+            command=(sys.executable, "-m", "scripts.prefect_server", str(self.grid.directory)),
+            environment={"PYTHONPATH": str(ROOT), **self._prefect_environment()},
+            directory=ROOT,
+            needs=self._database(),
             address=self.prefect_url,
             ready=answers(f"{self.prefect_url}/api/health"),
             ready_seconds=PREFECT_READY_SECONDS,

@@ -119,7 +119,7 @@ def read(grid: Grid, rows: Rows, workflow_id: int, instance: str = "") -> Books:
     outputs = {row["did"].split(":")[1]: row for row in rows.outputs(workflow_id)}
     metacat = MetaCatClient(grid.metacat_url)
     found = metacat.query(
-        f"files where namespace={SCOPE} and dune.workflow[workflow_id]={workflow_id}",
+        f"files where namespace={SCOPE} and dune.workflow['workflow_id']={workflow_id}",
         with_metadata=True,
         with_provenance=True,
     )

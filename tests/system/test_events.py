@@ -78,7 +78,7 @@ def test_the_z_peak_is_where_it_should_be(system: System, tmp_path: Path) -> Non
 
     merging = system.submit(converting_and_merging(f"files from {SCOPE}:collisions where dimuon.sample=zmumu"))
     system.finish(merging)
-    merged_mql = f"files where namespace=usertests and core.data_tier=merged and dune.workflow[workflow_id]={merging}"
+    merged_mql = f"files where namespace=usertests and core.data_tier=merged and dune.workflow['workflow_id']={merging}"
     plot = system.submit(plotting(merged_mql))
     system.finish(plot)
 
