@@ -55,16 +55,15 @@ class Place:
 
 def measure(*, quick: bool) -> Report:
     """Run jobs one after the other and take the median of what each costs."""
-    return measure_jobs(QUICK_JOBS if quick else JOBS)
-
-
-def measure_jobs(count: int) -> Report:
-    """Measure with so many jobs."""
     with _place() as place:
-        progress(f"running {WARM_UP_JOBS + count} jobs one after the other")
-        ran = _run(place, WARM_UP_JOBS + count)[WARM_UP_JOBS:]
-        floor = [_floor() for _ in ran]
-    return Report("wrapper", _figures(ran, floor), _remarks(count))
+        return measure_jobs(place, QUICK_JOBS if quick else JOBS)
+
+
+def measure_jobs(place: Place, count: int) -> Report:
+    """Measure with so many jobs."""
+    progress(f"running {WARM_UP_JOBS + count} jobs one after the other")
+    ran = _run(place, WARM_UP_JOBS + count)[WARM_UP_JOBS:]
+    return Report("wrapper", _figures(ran, [_floor() for _ in ran]), _remarks(count))
 
 
 def _figures(ran: Sequence[Ran], floor: Sequence[float]) -> list[Figure]:
@@ -93,9 +92,9 @@ def _steps(ran: Sequence[Ran]) -> list[Figure]:
 
 def _remarks(count: int) -> list[str]:
     return [
-        f"{count} jobs one after the other ({JOBS}, or {QUICK_JOBS} with --quick), each with one input, one call of",
-        f"justin-get-file, and one output of {OUTPUT_BYTES} bytes at the storage beside its site. Real PostgreSQL that",
-        "commits to disk, Rucio, MetaCat and allocator; the wrapper as the process pool runs it.",
+        f"{count} jobs, one after the other; {JOBS} without --quick, {QUICK_JOBS} with it.",
+        f"Each has one input, calls justin-get-file once, and uploads {OUTPUT_BYTES} bytes to the storage beside it.",
+        "PostgreSQL (committing to disk), Rucio, MetaCat and the allocator are real.",
     ]
 
 

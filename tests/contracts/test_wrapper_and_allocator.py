@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,8 +11,7 @@ import pytest
 
 from engine.adapters.rucio import Rucio
 from engine.ports import NewFile
-from engine.settings import Database as DatabaseSettings
-from engine.settings import Pool, Settings
+from engine.runtime import Runtime
 from localgrid.grid import Grid
 from tests.support.registrar import SCOPE, Input, register
 from tests.support.single_jobs import Chain, chain
@@ -43,15 +43,8 @@ class TwoAddresses(Rucio):
 
 
 @pytest.fixture
-def here(settings: Settings, database_url: str, tmp_path: Path) -> Settings:
-    """The grid's catalogues, and a database and a pool of this test's own."""
-    ours = {"database": DatabaseSettings(url=database_url, pool_size=10), "pool": Pool(directory=tmp_path / "pool")}
-    return settings.model_copy(update=ours)
-
-
-@pytest.fixture
-def world(here: Settings, grid: Grid) -> Iterator[Chain]:
-    with chain(here, grid) as running:
+def world(grid_runtime: Runtime) -> Iterator[Chain]:
+    with chain(grid_runtime) as running:
         yield running
 
 
@@ -113,7 +106,7 @@ def check_metadata(metadata: Mapping[str, object], workflow_id: int) -> None:
 
 def test_an_output_has_the_inputs_of_its_job_for_parents(world: Chain, name: str, grid: Grid, tmp_path: Path) -> None:
     (tmp_path / f"in-{name}").write_text("input")
-    dataset = f"in-{name}"
+    dataset = f"dataset-of-{name}"
     register(grid, dataset, [Input(str(tmp_path / f"in-{name}"), RSE, {"core.number": 1})])
     workflow_id = world.submit(one_output(name), f"files from {SCOPE}:{dataset}", "*.dat")
     (ran,) = world.run_jobs(SITE)
@@ -201,9 +194,9 @@ def test_bad_metadata_sends_the_input_back(world: Chain, name: str, metadata: st
     assert states(world, workflow_id) == {"unallocated": 1}
 
 
-def test_the_address_that_took_an_output_is_the_one_that_is_kept(here: Settings, grid: Grid, name: str) -> None:
-    two = TwoAddresses(here.rucio, here.replicas.schemes)
-    with chain(here, grid, two) as world:
+def test_the_address_that_took_an_output_is_the_one_that_is_kept(grid_runtime: Runtime, name: str) -> None:
+    settings = grid_runtime.settings
+    with chain(replace(grid_runtime, rucio=TwoAddresses(settings.rucio, settings.replicas.schemes))) as world:
         workflow_id = world.submit(one_output(name), "monte-carlo 1", "*.dat")
         (ran,) = world.run_jobs(SITE)
         assert f"upload of {name} to {RSE} failed" in ran.log

@@ -1,29 +1,20 @@
 """A whole chain without agents: workflows are made and their jobs run one at a time, by the wrapper, in the test."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from engine import finder, job_factory, wiring
-from engine.ports import ReplicaCatalog
+from engine import finder, job_factory
 from engine.rights import Caller
 from engine.runtime import Runtime
-from engine.settings import Settings
 from engine.submission import Submission, create_workflow
 from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
-from localgrid.grid import Grid
-from localgrid.pool import alone, layout
+from localgrid.pool import alone
 from localgrid.pool.alone import Ran
 from models import seed
 from services.allocator.app import create_app
-from tests.support.makers import make_scope, make_site
 from tests.support.rows import Row, Rows
 from tests.support.serving import serving
-
-PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-FAR = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +58,12 @@ class Chain:
 
 
 @contextmanager
-def chain(settings: Settings, grid: Grid, rucio: ReplicaCatalog | None = None) -> Iterator[Chain]:
-    """Serve an allocator on the grid's catalogues and a pool of our own, which nobody else serves."""
-    assembled = wiring.assemble(settings, "justin-test")
-    runtime = replace(assembled, rucio=rucio or assembled.rucio)
-    entries = {site.name: site.entry for site in grid.sites}
-    layout.create(settings.pool.directory, layout.Settings(slots=dict.fromkeys(entries, 1), entries=entries, path=PATH))
-    caller = _fill(runtime, grid)
+def chain(runtime: Runtime) -> Iterator[Chain]:
+    """Serve an allocator; nobody but the chain serves the runtime's pool."""
+    settings = runtime.settings
+    with runtime.session() as session:
+        caller = Caller(seed.ensure_user(session, "alice"), "alice")
     with serving(create_app(runtime)) as url:
         allocator = settings.allocator.model_copy(update={"url": f"{url}/api/allocator/"})
         told = replace(runtime, settings=settings.model_copy(update={"allocator": allocator}))
         yield Chain(told, caller, Rows(settings.database.url.replace("+psycopg", "")))
-    runtime.database.close()
-
-
-def _fill(runtime: Runtime, grid: Grid) -> Caller:
-    """Write down the grid's world."""
-    with runtime.session() as session:
-        for site in grid.sites:
-            distances = {other.rse: 0 if other == site else FAR for other in grid.sites}
-            make_site(session, site.name, distances=distances)
-        make_scope(session)
-        return Caller(seed.ensure_user(session, "alice"), "alice")
