@@ -150,7 +150,8 @@ def test_next_target_is_tried(slot: Slot, allocator: ScriptedAllocator, storage:
     finished = slot.run("#!/bin/sh\necho hello > a.root\n")
 
     assert finished.code == 0
-    assert [done.rse for done in allocator.one("confirm_results").outputs] == ["FNAL"]
+    taken = [(done.rse, done.url) for done in allocator.one("confirm_results").outputs]
+    assert taken == [("FNAL", (tmp_path / "rse" / "a.root").as_uri())]
     assert "does not know the protocol srm" in finished.log
     assert "was answered 507" in finished.log
     assert "xrdcp is not on this node" in finished.log
