@@ -7,11 +7,16 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
+from models import filters
 from models.database import Session
 from models.statements import Row, Statement, jsonb, load
 
 SPREADS: Final = 2**31
 """Spreads of files are drawn from 0 up to here."""
+
+BESIDE: Final = 0
+ANYWHERE: Final = 100
+"""How far to look: the least and the greatest distance that counts as in reach."""
 
 _CHOICES: Final = 20
 
@@ -19,7 +24,7 @@ _CLAIM = load("claim_files", patience="SKIP LOCKED")
 _CLAIM_WAITING = load("claim_files", patience="")
 _IS_WAITING = load("is_waiting")
 _NOTE_ASKING = load("note_asking")
-_CHOOSE_STAGE = load("choose_stage")
+_CHOOSE_STAGE = load("choose_stage", filters=filters.all_met((*filters.ASKED, *filters.PLACED, *filters.FITTING)))
 _ENSURE_LOADS = load("ensure_loads")
 _BIND_JOB = load("bind_job")
 
@@ -94,6 +99,17 @@ class Slot:
     """All that is known of the GPUs, to be kept with the job."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A stage that a slot can serve."""
+
+    stage_id: int
+    distance: int
+    """Of its nearest waiting files."""
+    has_one_more: bool
+    """Whether a file is left when each job that was sent there and has not asked yet takes one."""
+
+
 def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
     """Give a job up to `count` of the nearest waiting files of its stage, each to one job only.
 
@@ -129,8 +145,10 @@ def is_waiting(session: Session, job_id: int) -> bool:
     return bool(_IS_WAITING.one(session, job_id=job_id)[0])
 
 
-def choose_stages(session: Session, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False) -> list[int]:
-    """Return the stages that a slot can serve, best first, at most 20.
+def choose_stages(
+    session: Session, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False, reach: int = ANYWHERE
+) -> list[Choice]:
+    """Return the stages that a slot can serve with files within `reach`, best first, at most 20.
 
     `quota_id` is the quota that the job was submitted for; None serves any. Stages that ask for no GPU get slots
     with GPUs only when `lend_gpus` is set.
@@ -144,10 +162,11 @@ def choose_stages(session: Session, slot: Slot, quota_id: int | None, *, lend_gp
         wall_seconds=slot.wall_seconds,
         has_inner_apptainer=slot.has_inner_apptainer,
         lend_gpus=lend_gpus,
+        reach=reach,
         limit=_CHOICES,
         **_gpu_parameters(slot.gpus),
     )
-    return [stage_id for stage_id, _distance in rows]
+    return [Choice(*row) for row in rows]
 
 
 def bind_job(session: Session, job_id: int, stage_id: int, slot: Slot) -> bool:
@@ -166,9 +185,12 @@ def start_job(
     session: Session, job_id: int, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False
 ) -> int | None:
     """Bind a submitted job to the best stage that has room, and return the stage; None when none has."""
-    for stage_id in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus):
-        if bind_job(session, job_id, stage_id, slot):
-            return stage_id
+    # Most slots find work beside them, and to look only there costs a fraction.
+    for reach in (BESIDE, ANYWHERE):
+        for choice in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus, reach=reach):
+            worth_it = choice.has_one_more or reach == ANYWHERE
+            if worth_it and bind_job(session, job_id, choice.stage_id, slot):
+                return choice.stage_id
     return None
 
 

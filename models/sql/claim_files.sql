@@ -54,7 +54,8 @@ taken AS (
                     WHERE f.stage_id = c.stage_id AND f.placement_id = p.placement_id AND f.state = 'unallocated'
                       AND f.spread >= c.start
                       AND (%(taste)s::int >= 2 OR f.failed_site_id IS DISTINCT FROM c.site_id)
-                      AND (%(taste)s::int >= 3 OR f.failed_host IS DISTINCT FROM c.hostname)
+                      AND (%(taste)s::int >= 3 OR f.failed_site_id IS DISTINCT FROM c.site_id
+                           OR f.failed_host IS DISTINCT FROM c.hostname)
                     ORDER BY f.spread
                     LIMIT c.room
                     FOR NO KEY UPDATE /* patience */
@@ -65,7 +66,8 @@ taken AS (
                     WHERE f.stage_id = c.stage_id AND f.placement_id = p.placement_id AND f.state = 'unallocated'
                       AND f.spread < c.start
                       AND (%(taste)s::int >= 2 OR f.failed_site_id IS DISTINCT FROM c.site_id)
-                      AND (%(taste)s::int >= 3 OR f.failed_host IS DISTINCT FROM c.hostname)
+                      AND (%(taste)s::int >= 3 OR f.failed_site_id IS DISTINCT FROM c.site_id
+                           OR f.failed_host IS DISTINCT FROM c.hostname)
                     ORDER BY f.spread
                     LIMIT c.room
                     FOR NO KEY UPDATE /* patience */

@@ -39,7 +39,7 @@ TABLES: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     JobState: moves.JOB_MOVES,
     OutboxState: moves.OUTBOX_MOVES,
 }
-FIRST = {
+FIRST: dict[type[StrEnum], set[Any]] = {
     WorkflowState: {WorkflowState.DRAFT},
     FileState: {FileState.FINDING, FileState.RECORDED},
     JobState: {JobState.SUBMITTED},
@@ -59,7 +59,7 @@ def test_table_says_where_each_state_leads(states: type[StrEnum]) -> None:
 
 @pytest.mark.parametrize("states", TABLES)
 def test_every_state_can_be_reached(states: type[StrEnum]) -> None:
-    reached = set(FIRST[states])
+    reached: set[Any] = set(FIRST[states])
     while more := {to for state in reached for to in TABLES[states][state]} - reached:
         reached |= more
     assert reached == set(states)
@@ -159,8 +159,8 @@ def test_moving_twice_moves_once(session: Session) -> None:
 
 
 def test_retry_begins_with_a_clean_sheet(session: Session) -> None:
-    values = {"allocations": 6, "failed_site_id": 1, "failed_host": "node1"}
-    (file,) = make_files(session, make_stage(session), state=FileState.FAILED, **values)
+    stage = make_stage(session)
+    (file,) = make_files(session, stage, state=FileState.FAILED, allocations=6, failed_site_id=1, failed_host="node1")
     moves.move_files(session, [_key(file)], FileState.FINDING, BECAUSE)
     session.refresh(file)
     assert (file.allocations, file.failed_site_id, file.failed_host) == (0, None, None)
