@@ -108,7 +108,7 @@ def _stage(session: Session, user_id: int) -> int:
     workflow = Workflow(user_id=user_id, scope=SCOPE, mql="files from usertests:all", state=WorkflowState.RUNNING)
     session.add(workflow)
     session.flush()
-    assert workflow.workflow_id is not None
+    assert workflow.workflow_id is not None  # noqa: S101  it was flushed
     stage = Stage(
         workflow_id=workflow.workflow_id,
         stage_number=1,
@@ -119,7 +119,7 @@ def _stage(session: Session, user_id: int) -> int:
     )
     session.add(stage)
     session.flush()
-    assert stage.stage_id is not None
+    assert stage.stage_id is not None  # noqa: S101  it was flushed
     return stage.stage_id
 
 
