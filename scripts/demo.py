@@ -22,7 +22,7 @@ DEFAULT_DIRECTORY = ROOT / "var/demo"
 LOG_TAIL_LINES = 15
 SHOWN_ON_FAILURE = (servers.WORKER, servers.ALLOCATOR, servers.API)
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,12 +82,12 @@ def _work(directory: Path) -> None:
 
 def _say_where(ours: Servers, directory: Path, picture: Path, seconds: float) -> None:
     option = "" if directory == DEFAULT_DIRECTORY else f" --directory {directory}"
-    console.print(f"Done in {seconds:.0f} s. The Z boson's peak: [bold]{picture}[/]", soft_wrap=True)
+    console.print(f"Done in {seconds:.0f} s. The Z boson's peak: [bold]{picture}[/]")
     console.print(f"  Prefect, the agents at work:  {ours.prefect_url}")
     console.print(f"  Dashboard, the workflows:     {ours.dashboard_url}")
     console.print(f"  API and its documentation:    {ours.api_url}/docs")
     console.print(f"  Command line:                 export JUSTIN_URL={ours.api_url}; .venv/bin/justin show-workflows")
-    console.print(f"  Stop all of it:               scripts/demo --stop{option}", soft_wrap=True)
+    console.print(f"  Stop all of it:               scripts/demo --stop{option}")
 
 
 def _show(progress: Progress) -> None:
@@ -99,9 +99,9 @@ def _show_logs(directory: Path) -> None:
     for name in SHOWN_ON_FAILURE:
         log = processes.log_path(directory, name)
         if log.exists():
-            console.print(f"\nThe end of {log}:", style="bold", soft_wrap=True)
+            console.print(f"\nThe end of {log}:", style="bold")
             for line in log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]:
-                console.print(f"  {line}", markup=False, soft_wrap=True)
+                console.print(f"  {line}", markup=False)
 
 
 def _parser() -> argparse.ArgumentParser:

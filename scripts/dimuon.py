@@ -27,7 +27,7 @@ class WorkFailed(RuntimeError):
 
 def run(client: Client, directory: Path, console: Console) -> Path:
     """Run both workflows to their end, show what was done, and return the picture that came out."""
-    console.print(f"Submitting {EXAMPLES / 'workflow.yaml'}", soft_wrap=True)
+    console.print(f"Submitting {EXAMPLES / 'workflow.yaml'}")
     made, made_seconds = _finish(client, load_workflow(EXAMPLES / "workflow.yaml"), console)
     console.print("Submitting peak.yaml, which asks MetaCat for the merged files of that workflow")
     plotted, plotted_seconds = _finish(client, _peak_of(made.workflow_id), console)
@@ -49,7 +49,7 @@ def _finish(client: Client, spec: WorkflowSpec, console: Console) -> tuple[Workf
     def show(workflow: WorkflowView) -> None:
         line = f"  workflow {workflow.workflow_id} {workflow.state:<10} {_progress(workflow)}"
         if line not in shown:
-            console.print(f"{time.monotonic() - began:6.1f} s{line}", soft_wrap=True)
+            console.print(f"{time.monotonic() - began:6.1f} s{line}")
         shown.add(line)
 
     ends = (WorkflowState.FINISHED, WorkflowState.FAILED, WorkflowState.PAUSED)

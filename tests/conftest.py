@@ -1,3 +1,9 @@
 """Fixtures that any test may ask for."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.grid", "tests.support.runtimes", "tests.support.grid_runtimes"]
+pytest_plugins = [
+    "tests.support.grid",
+    "tests.support.grid_runtimes",
+    "tests.support.postgres",
+    "tests.support.runtimes",
+    "tests.support.system",
+]

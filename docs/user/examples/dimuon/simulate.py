@@ -21,6 +21,7 @@ EVENTS = int(os.environ.get("EVENTS_PER_FILE", "5000"))
 BACKGROUND_FRACTION = 0.15
 Z_MASS_GEV = 91.1876
 Z_WIDTH_GEV = 2.4952
+CUT_OFF_ANGLE = np.arctan(24)
 MUON_MASS_GEV = 0.1057
 CURVATURE_RESOLUTION = 0.015
 ANGLE_RESOLUTION = 0.0005
@@ -36,7 +37,9 @@ def next_file() -> tuple[str, str] | None:
 def pair_masses(random: np.random.Generator) -> Array:
     """Draw the masses of muon pairs: the Z resonance over a falling background."""
     background = 40 + random.exponential(30, EVENTS)
-    resonance = Z_MASS_GEV + 0.5 * Z_WIDTH_GEV * np.clip(random.standard_cauchy(EVENTS), -12, 12)
+    # The Breit-Wigner shape, cut off where the background takes over.
+    angles = random.uniform(-CUT_OFF_ANGLE, CUT_OFF_ANGLE, EVENTS)
+    resonance = Z_MASS_GEV + 0.5 * Z_WIDTH_GEV * np.tan(angles)
     return np.where(random.random(EVENTS) < BACKGROUND_FRACTION, background, resonance)
 
 
