@@ -6,9 +6,11 @@ from typing import Final
 from engine import calls
 from engine.errors import WrongState
 from engine.results import ACTOR
+from engine.runtime import Runtime
 from justin.states import FileState, JobState
-from models import matching, moves, reports
+from models import moves, reports
 from models.calls import CallingJob
+from models.claims import Claims
 from models.database import Session
 from models.matching import ClaimedFile, ClaimOutcome
 from models.moves import Reason
@@ -21,6 +23,7 @@ _WHY: Final = {
     ClaimOutcome.PAUSED: "The workflow is not running now.",
     ClaimOutcome.DISABLED: "The workflow's user, its quota or scope, or the site is disabled.",
     ClaimOutcome.CAP_REACHED: "The job has had as many files as its stage allows for one job.",
+    ClaimOutcome.JOB_ENDED: "The job was not running a moment ago.",
 }
 
 
@@ -32,14 +35,21 @@ class Offer:
     why: str = ""
 
 
-def next_file(session: Session, job: CallingJob) -> Offer:
-    """Give the job the nearest waiting file of its stage; that it asked is noted in any case."""
+def next_file(runtime: Runtime, claims: Claims, job: CallingJob) -> Offer:
+    """Give the job the nearest waiting file of its stage, for good; that it asked is noted in any case.
+
+    The job's row need not be locked: the claim looks at the job itself.
+    """
     _require_running(job)
-    claim = matching.claim_files(session, job.job_id)
+    claim = claims.claim_files(job.job_id)
+    if claim.outcome is ClaimOutcome.JOB_ENDED:
+        with runtime.session() as session:
+            _require_running(calls.look_again(session, job))
     if not claim.files:
         return Offer(why=_WHY[claim.outcome])
     if job.state is JobState.STARTED:
-        moves.move_jobs(session, [job.job_id], JobState.PROCESSING, Reason(ACTOR))
+        with runtime.session() as session:
+            moves.move_jobs(session, [job.job_id], JobState.PROCESSING, Reason(ACTOR))
     return Offer(claim.files[0])
 
 

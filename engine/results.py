@@ -71,7 +71,7 @@ def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | R
     reports.store_report(session, job.job_id, report)
     reports.save_log(session, job.job_id, JOBSCRIPT_LOG, report.jobscript_log)
     given = reports.given_files(session, job.job_id, job.stage_id)
-    verdict = verdicts.judge(report, given, asked=job.asked_for_files)
+    verdict = verdicts.judge(report, given, asked=job.asked_for_files or bool(given))
     if verdict.state is not JobState.OUTPUTTING:
         return _end(session, job, verdict.state, [verdict.message, *verdict.remarks])
     around = reports.reporting_job(session, job.job_id)

@@ -4,7 +4,9 @@ from fastapi import FastAPI
 
 import justin
 from engine import wiring
+from engine.calls import Secrets
 from engine.runtime import Runtime
+from models.claims import Claims
 from services import health, problems
 from services.allocator import routes, samweb
 
@@ -13,6 +15,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     """Make the application, on the process's own runtime unless one is given."""
     app = FastAPI(title="justIN allocator", version=justin.__version__, description=__doc__ or "")
     app.state.runtime = runtime or wiring.current()
+    app.state.claims = Claims(app.state.runtime.database)
+    app.state.secrets = Secrets()
     problems.install(app)
     app.include_router(health.router)
     app.include_router(routes.router)

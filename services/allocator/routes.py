@@ -1,4 +1,4 @@
-"""The calls of jobs: each is one transaction, committed before its reply is made."""
+"""The calls of jobs: the work of each is committed before its reply is made."""
 
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from justin.schemas.jobs import (
     RecordResultsReply,
 )
 from services.allocator import signed
+from services.allocator.dependencies import Claiming, Knowing
 from services.allocator.signed import KIBIBYTE, MEBIBYTE
 from services.dependencies import Running
 
@@ -50,10 +51,10 @@ def get_jobscript(runtime: Running, request: Small) -> Jobscript:
 
 
 @router.post("/get_file", response_class=PlainTextResponse, openapi_extra=_takes(GetFile))
-def get_file(runtime: Running, request: Small) -> PlainTextResponse:
+def get_file(runtime: Running, claims: Claiming, secrets: Knowing, request: Small) -> PlainTextResponse:
     """Give the job its next input: `DID PFN RSE`."""
-    with calls.opened(runtime, request, Key.JOBSCRIPT) as (session, job):
-        offer = allocation.next_file(session, job)
+    job = calls.noted(runtime, secrets, request, Key.JOBSCRIPT)
+    offer = allocation.next_file(runtime, claims, job)
     if offer.file is None:
         raise NoFile(offer.why)
     return PlainTextResponse(f"{offer.file.did} {offer.file.pfn} {offer.file.rse}\n")

@@ -11,6 +11,7 @@ from fastapi.responses import PlainTextResponse
 
 from engine import allocation, calls
 from services import bodies
+from services.allocator.dependencies import Claiming
 from services.dependencies import Running
 
 router = APIRouter(prefix="/api/samweb/{jobsub_id}/{secret}", tags=["samweb"])
@@ -28,10 +29,11 @@ Form = Annotated[dict[str, str], Depends(_form)]
 
 
 @router.post("/processes/{process}/getNextFile", response_class=PlainTextResponse)
-def get_next_file(runtime: Running, jobsub_id: str, secret: str, process: str) -> Response:  # noqa: ARG001  SAM's address
+def get_next_file(runtime: Running, claims: Claiming, jobsub_id: str, secret: str, process: str) -> Response:  # noqa: ARG001  SAM's address
     """Give the job the address of its next input; 204 when there is none."""
-    with calls.opened_by_path(runtime, jobsub_id, secret) as (session, job):
-        offer = allocation.next_file(session, job)
+    with calls.opened_by_path(runtime, jobsub_id, secret) as (_, job):
+        pass
+    offer = allocation.next_file(runtime, claims, job)
     return PlainTextResponse(offer.file.pfn) if offer.file else Response(status_code=NO_MORE_FILES)
 
 
