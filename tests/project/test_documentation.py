@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import settings_page
+from scripts import settings_page, states_page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,6 +33,10 @@ def pages_in_navigation(entry: object) -> set[str]:
 
 def test_the_page_of_settings_is_made_from_the_settings() -> None:
     assert settings_page.PAGE.read_text() == settings_page.page(), "run: python -m scripts.settings_page"
+
+
+def test_the_page_of_states_is_made_from_the_moves() -> None:
+    assert states_page.PAGE.read_text() == states_page.page(), "run: python -m scripts.states_page"
 
 
 def test_every_page_can_be_reached() -> None:
