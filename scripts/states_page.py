@@ -35,10 +35,11 @@ def page() -> str:
 def _part(
     title: str, allowed: Mapping[State, frozenset[State]], events: Mapping[tuple[State, State], StrEnum]
 ) -> Iterator[str]:
-    arrows = [(source, target) for source, targets in allowed.items() for target in sorted(targets)]
+    states = [state for state in type(next(iter(allowed))) if state in allowed]
+    arrows = [(source, target) for source in states for target in sorted(allowed[source])]
     yield f"## {title}\n\n```mermaid\nstateDiagram-v2"
     yield from (f"    {source} --> {target}" for source, target in arrows)
-    yield from (f"    {state} --> [*]" for state, targets in allowed.items() if not targets)
+    yield from (f"    {state} --> [*]" for state in states if not allowed[state])
     yield "```\n"
     if events:
         yield "| from | to | event |\n|---|---|---|"
