@@ -123,43 +123,61 @@ def pgbench(programs: Path, url: str, at_once: int, seconds: float, stages: int)
 
 def _drive_share(load: Load) -> Claimed:
     opened = database.connect(load.url, pool_size=load.at_once)
-    claims = Claims(opened)
-    claimed = Claimed()
-    turns = _turns(load.jobs)
-    claims.claim_files(next(turns))
-    started = time.perf_counter()
-    lock = threading.Lock()
-    arguments = (claims, turns, lock, started + load.seconds, claimed)
-    threads = [threading.Thread(target=_work, args=arguments) for _ in range(load.at_once)]
+    share = _Share(Claims(opened), _turns(load.jobs), threading.Barrier(load.at_once + 1), load.seconds)
+    threads = [threading.Thread(target=_work, args=(share,)) for _ in range(load.at_once)]
     for thread in threads:
         thread.start()
+    share.warm.wait()
+    started = time.perf_counter()
     for thread in threads:
         thread.join()
-    claimed.per_second = len(claimed.seconds) / (time.perf_counter() - started)
+    share.claimed.per_second = len(share.claimed.seconds) / (time.perf_counter() - started)
     opened.close()
-    return claimed
+    return share.claimed
 
 
-def _work(claims: Claims, turns: Iterator[int], lock: threading.Lock, until: float, claimed: Claimed) -> None:
-    """Be one job after the other until the time is up."""
-    seconds: list[float] = []
-    none = refused = 0
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What the threads of one process have together."""
+
+    claims: Claims
+    turns: Iterator[int]
+    warm: threading.Barrier
+    length: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    claimed: Claimed = field(default_factory=Claimed)
+
+    def next_job(self) -> int:
+        with self.lock:
+            return next(self.turns)
+
+
+def _work(share: _Share) -> None:
+    """Be one job after the other until the time is up; the first job is there to warm up."""
+    _claim_all(share, Claimed(), until=time.perf_counter() + share.length)
+    share.warm.wait()
+    claimed = Claimed()
+    until = time.perf_counter() + share.length
     while time.perf_counter() < until:
-        with lock:
-            job_id = next(turns)
-        for _ in range(FILES_PER_JOB):
-            started = time.perf_counter()
-            outcome = claims.claim_files(job_id).outcome
-            if outcome == ClaimOutcome.GIVEN:
-                seconds.append(time.perf_counter() - started)
-            none += outcome == ClaimOutcome.NONE_LEFT
-            refused += outcome not in {ClaimOutcome.GIVEN, ClaimOutcome.NONE_LEFT}
-            if time.perf_counter() >= until:
-                break
-    with lock:
-        claimed.seconds += seconds
-        claimed.none += none
-        claimed.refused += refused
+        _claim_all(share, claimed, until)
+    with share.lock:
+        share.claimed.seconds += claimed.seconds
+        share.claimed.none += claimed.none
+        share.claimed.refused += claimed.refused
+
+
+def _claim_all(share: _Share, claimed: Claimed, until: float) -> None:
+    """Claim all files that one job may have, one by one."""
+    job_id = share.next_job()
+    for _ in range(FILES_PER_JOB):
+        started = time.perf_counter()
+        outcome = share.claims.claim_files(job_id).outcome
+        if outcome == ClaimOutcome.GIVEN:
+            claimed.seconds.append(time.perf_counter() - started)
+        claimed.none += outcome == ClaimOutcome.NONE_LEFT
+        claimed.refused += outcome not in {ClaimOutcome.GIVEN, ClaimOutcome.NONE_LEFT}
+        if time.perf_counter() >= until:
+            return
 
 
 def _turns(jobs: Sequence[int]) -> Iterator[int]:

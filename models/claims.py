@@ -92,6 +92,9 @@ class Claims:
         try:
             with Session(self._engine) as opened:
                 claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
+                new = [job_id for job_id, claim in claims.items() if not claim.asked_before]
+                if new:
+                    matching.note_asking(opened, new)
         except (psycopg.Error, SQLAlchemyError):
             # Each thread tries on its own, and meets the error where its caller can see it.
             return
@@ -99,12 +102,8 @@ class Claims:
             ask.claim = claims[ask.job_id]
 
     def _settle(self, ask: _Ask) -> Claim:
-        """Look again, alone, when there was nothing at hand; note the first ask of a job."""
-        claim = ask.claim
-        if claim and claim.asked_before and claim.outcome != ClaimOutcome.NONE_LEFT:
-            return claim
+        """Look again, alone, when there was nothing at hand."""
+        if ask.claim and ask.claim.outcome != ClaimOutcome.NONE_LEFT:
+            return ask.claim
         with session(self._database) as opened:
-            if claim is None or claim.outcome == ClaimOutcome.NONE_LEFT:
-                return matching.claim_files(opened, ask.job_id, ask.count)
-            matching.note_asking(opened, ask.job_id)
-        return claim
+            return matching.claim_files(opened, ask.job_id, ask.count)

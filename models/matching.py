@@ -121,7 +121,7 @@ def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
     while claim.outcome == ClaimOutcome.NONE_LEFT and is_waiting(session, job_id):
         claim = _insist(session, job_id, count)
     if not claim.asked_before:
-        note_asking(session, job_id)
+        note_asking(session, [job_id])
     return claim
 
 
@@ -135,9 +135,9 @@ def claim_for_each(
     return _claim(session, _CLAIM, counts, taste)
 
 
-def note_asking(session: Session, job_id: int) -> None:
-    """Note that a job asks for files: it is no longer among those that will."""
-    _NOTE_ASKING.run(session, job_id=job_id)
+def note_asking(session: Session, job_ids: Sequence[int]) -> None:
+    """Note that jobs ask for files: they are no longer among those that will."""
+    _NOTE_ASKING.run(session, job_ids=list(job_ids))
 
 
 def is_waiting(session: Session, job_id: int) -> bool:
