@@ -16,7 +16,7 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 """
 
 PREFIX = "/api/v1"
-_ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places)
+ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places)
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -26,7 +26,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     version = APIRouter(prefix=PREFIX)
-    for module in _ROUTERS:
+    for module in ROUTERS:
         version.include_router(module.router)
     app.include_router(version)
     return app

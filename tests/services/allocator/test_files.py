@@ -160,8 +160,8 @@ def test_sams_clients_get_files_and_say_what_they_consumed(runtime: Runtime, cal
     assert sam(job, "setStatus", status="consumed", filename=pfns[0]).status_code == 200
     assert sam(job, "updateFileStatus", status="consumed", filename="root://elsewhere/x").status_code == 200
     with runtime.session() as session:
-        states = session.connection().execute(text("SELECT state, count(*) FROM files GROUP BY state")).all()
-        assert {state: count for state, count in states} == {"outputting": 1, "allocated": 1}
+        states = session.connection().execute(text("SELECT state, count(*) AS files FROM files GROUP BY state")).all()
+        assert {row.state: row.files for row in states} == {"outputting": 1, "allocated": 1}
 
 
 @pytest.mark.parametrize("secret", ["", "0" * 64, "wrong"])

@@ -59,12 +59,13 @@ class Running:
     @property
     def files(self) -> dict[str, str]:
         with self.runtime.session() as session:
-            return {did: state for did, state in session.connection().execute(text("SELECT did, state FROM files"))}
+            rows = session.connection().execute(text("SELECT did, state FROM files"))
+            return {row.did: row.state for row in rows}
 
     @property
     def events(self) -> int:
         with self.runtime.session() as session:
-            return session.connection().execute(text("SELECT count(*) FROM events")).scalar_one()
+            return int(session.connection().execute(text("SELECT count(*) FROM events")).scalar_one())
 
 
 def running(runtime: Runtime, calling: Calling, count: int = 2, **stage: Any) -> Running:
