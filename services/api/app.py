@@ -1,6 +1,7 @@
 """The API as an application."""
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 
 import justin
 from engine import wiring
@@ -21,7 +22,7 @@ ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, p
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """Make the application, on the process's own runtime unless one is given."""
-    app = FastAPI(title="justIN", version=justin.__version__, description=DESCRIPTION)
+    app = FastAPIOffline(title="justIN", version=justin.__version__, description=DESCRIPTION)
     app.state.runtime = runtime or wiring.current()
     problems.install(app)
     app.include_router(health.router)
