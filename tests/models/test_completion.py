@@ -1,6 +1,7 @@
 """Workflows that are done, those that wait for something, and those whose jobs all end badly."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.makers import make_files, make_job, make_stage, make_workflow
 NOW = datetime.now(UTC)
 
 
-def stage_of(session: Session, state: WorkflowState = WorkflowState.RUNNING, **values: object) -> Stage:
+def stage_of(session: Session, state: WorkflowState = WorkflowState.RUNNING, **values: Any) -> Stage:
     return make_stage(session, make_workflow(session, state=state, **values))
 
 
