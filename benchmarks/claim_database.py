@@ -81,18 +81,19 @@ def drive(url: str, jobs: Sequence[int], at_once: int, seconds: float) -> Claime
     )
 
 
-def cost(urls: Sequence[str], jobs: Sequence[int], claims: int) -> list[float]:
+def cost(urls: Sequence[str], jobs: Sequence[int], count: int) -> list[float]:
     """Return the median seconds of a claim in each database, measured by turns so that all see the same machine."""
     opened = [database.connect(url) for url in urls]
     sides = [(Claims(one), _turns(jobs), list[float]()) for one in opened]
-    for _ in range(claims):
+    for _ in range(count):
         for claimer, turns, seconds in sides:
             started = time.perf_counter()
             claimer.claim_files(next(turns))
             seconds.append(time.perf_counter() - started)
-    for one in opened:
+    for (claims, _, _), one in zip(sides, opened, strict=True):
+        claims.close()
         one.close()
-    return [statistics.median(seconds[claims // 10 :]) for _, _, seconds in sides]
+    return [statistics.median(seconds[count // 10 :]) for _, _, seconds in sides]
 
 
 def pgbench(programs: Path, url: str, at_once: int, seconds: float, stages: int) -> float:
@@ -132,6 +133,7 @@ def _drive_share(load: Load) -> Claimed:
     for thread in threads:
         thread.join()
     share.claimed.per_second = len(share.claimed.seconds) / (time.perf_counter() - started)
+    share.claims.close()
     opened.close()
     return share.claimed
 

@@ -17,7 +17,6 @@ from models.database import Database, Session, session
 from models.matching import Claim, ClaimOutcome
 
 LARGEST_BATCH = 32
-STATEMENTS_AT_ONCE = 2
 
 
 @dataclass(slots=True)
@@ -36,9 +35,11 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._session: Session | None = None
+        """Kept from one batch to the next; only the thread that answers uses it."""
         self._lock = threading.Lock()
         self._line: deque[_Ask] = deque()
-        self._answering = 0
+        self._answering = False
 
     def claim_files(self, job_id: int, count: int = 1) -> Claim:
         """Give a job the nearest waiting files of its stage, for good: it is committed when this returns."""
@@ -50,15 +51,21 @@ class Claims:
             self._answer_batch(ask.batch)
         return self._settle(ask)
 
+    def close(self) -> None:
+        """Give the connection back; to be called when nobody asks any more."""
+        if self._session:
+            self._session.close()
+            self._session = None
+
     def _goes_ahead(self, ask: _Ask) -> bool:
-        """Answer right away when few do; else line up. Nobody is in line while few answer."""
+        """Answer right away when nobody does; else line up. Nobody is in line while nobody answers."""
         with self._lock:
-            if self._answering < STATEMENTS_AT_ONCE:
-                self._answering += 1
-                ask.batch = [ask]
-                return True
-            self._line.append(ask)
-            return False
+            if self._answering:
+                self._line.append(ask)
+                return False
+            self._answering = True
+            ask.batch = [ask]
+            return True
 
     def _answer_batch(self, batch: list[_Ask]) -> None:
         """Answer a batch that begins with the caller's ask, and let the next in line go on."""
@@ -72,7 +79,7 @@ class Claims:
     def _pass_on(self) -> None:
         with self._lock:
             batch = self._next_batch()
-            self._answering -= not batch
+            self._answering = bool(batch)
         if batch:
             batch[0].batch = batch
             batch[0].waiting.release()
@@ -89,15 +96,18 @@ class Claims:
         return list(batch.values())
 
     def _answer(self, batch: list[_Ask]) -> None:
+        opened = self._session or Session(self._engine)
+        self._session = None
         try:
-            with Session(self._engine) as opened:
-                claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
-                new = [job_id for job_id, claim in claims.items() if not claim.asked_before]
-                if new:
-                    matching.note_asking(opened, new)
+            claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
+            new = [job_id for job_id, claim in claims.items() if not claim.asked_before]
+            if new:
+                matching.note_asking(opened, new)
         except (psycopg.Error, SQLAlchemyError):
             # Each thread tries on its own, and meets the error where its caller can see it.
+            opened.invalidate()
             return
+        self._session = opened
         for ask in batch:
             ask.claim = claims[ask.job_id]
 

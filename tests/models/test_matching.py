@@ -2,11 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from justin.states import EventType, FileState, JobState, WorkflowState
@@ -20,10 +22,13 @@ from models.moves import Reason
 from models.people import Quota, Scope, User
 from models.places import Site, Storage
 from models.records import Event
-from models.workflows import Stage, StageStorage, Workflow
+from models.workflows import StageStorage, Workflow
 from tests.support.makers import key, make_files, make_job, make_site, make_stage
 
 BECAUSE = Reason("tester")
+
+Ask = Callable[[int], Claim]
+Way = Callable[[Database], AbstractContextManager[Ask]]
 
 
 def claim(session: Session, job: Job, count: int = 1) -> Claim:
@@ -215,30 +220,33 @@ def test_claim_hears_none_once_others_have_taken_all(fresh_database: Database) -
         assert answer.result(30).outcome == ClaimOutcome.NONE_LEFT
 
 
-def one_by_one(opened: Database) -> Callable[[int], Claim]:
+@contextmanager
+def one_by_one(opened: Database) -> Iterator[Ask]:
     def ask(job_id: int) -> Claim:
         with database.session(opened) as session:
             return matching.claim_files(session, job_id)
 
-    return ask
+    yield ask
 
 
-def together(opened: Database) -> Callable[[int], Claim]:
-    return Claims(opened).claim_files
+@contextmanager
+def together(opened: Database) -> Iterator[Ask]:
+    claims = Claims(opened)
+    yield claims.claim_files
+    claims.close()
 
 
 @pytest.mark.parametrize("way", [one_by_one, together])
 @pytest.mark.parametrize("storages", [["MANCHESTER"], ["MANCHESTER", "FAR"]])
 def test_thousand_claims_at_once_share_a_thousand_files(
-    fresh_database: Database, way: Callable[[Database], Callable[[int], Claim]], storages: list[str]
+    fresh_database: Database, way: Way, storages: list[str]
 ) -> None:
     with database.session(fresh_database) as session:
         make_site(session, distances={"MANCHESTER": 0, "FAR": 30})
         stage = make_stage(session, max_distance=30)
         files = [file.file_id for file in make_files(session, stage, 1000, storages=storages)]
         jobs = [key(make_job(session, stage).job_id) for _ in range(1000)]
-    ask = way(fresh_database)
-    with ThreadPoolExecutor(32) as pool:
+    with way(fresh_database) as ask, ThreadPoolExecutor(32) as pool:
         claims = list(pool.map(ask, jobs))
     assert Counter(one.outcome for one in claims) == {ClaimOutcome.GIVEN: 1000}
     assert Counter(file.file_id for one in claims for file in one.files) == Counter(files)
@@ -249,35 +257,50 @@ def test_thousand_claims_at_once_share_a_thousand_files(
 
 
 @pytest.mark.parametrize("way", [one_by_one, together])
-def test_claims_and_releases_at_once_lose_nothing(
-    fresh_database: Database, way: Callable[[Database], Callable[[int], Claim]]
-) -> None:
+def test_claims_and_releases_at_once_lose_nothing(fresh_database: Database, way: Way) -> None:
     """Half the jobs give their file back, so that the others must find those too."""
     with database.session(fresh_database) as session:
         stage = make_stage(session)
         make_files(session, stage, 100)
         jobs = [key(make_job(session, stage).job_id) for _ in range(400)]
-    ask = way(fresh_database)
 
-    def work(job_id: int) -> int:
+    def work(ask: Ask, job_id: int) -> None:
         given = [file.file_id for file in ask(job_id).files]
         to = FileState.UNALLOCATED if job_id % 2 else FileState.OUTPUTTING
         with database.session(fresh_database) as session:
             moves.move_files(session, given, to, BECAUSE)
-        return len(given)
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(work, jobs))
-    with database.session(fresh_database) as session:
-        left = Counter(session.exec(select(File.state)).all())
+    def states() -> Counter[FileState]:
+        with database.session(fresh_database) as session:
+            return Counter(FileState(state) for state in session.exec(select(File.state)).all())
+
+    with way(fresh_database) as ask:
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(work, [ask] * len(jobs), jobs))
+        left = states()
         assert set(left) <= {FileState.OUTPUTTING, FileState.UNALLOCATED}
         assert left.total() == 100
-        others = [key(make_job(session, session.get_one(Stage, stage.stage_id)).job_id) for _ in range(100)]
-    outcomes = Counter(ask(job_id).outcome for job_id in others[: left[FileState.UNALLOCATED]])
-    assert set(outcomes) <= {ClaimOutcome.GIVEN}
-    assert ask(others[-1]).outcome == (
-        ClaimOutcome.NONE_LEFT if left[FileState.UNALLOCATED] < 100 else ClaimOutcome.GIVEN
-    )
+        with database.session(fresh_database) as session:
+            others = [key(make_job(session, stage).job_id) for _ in range(left[FileState.UNALLOCATED] + 1)]
+        outcomes = [ask(job_id).outcome for job_id in others]
+    assert outcomes == [ClaimOutcome.GIVEN] * left[FileState.UNALLOCATED] + [ClaimOutcome.NONE_LEFT]
+
+
+def test_claims_outlive_their_connection(fresh_database: Database) -> None:
+    with database.session(fresh_database) as session:
+        stage = make_stage(session)
+        make_files(session, stage, 2)
+        first, second = (key(make_job(session, stage).job_id) for _ in range(2))
+    with together(fresh_database) as ask:
+        assert ask(first).outcome == ClaimOutcome.GIVEN
+        with database.session(fresh_database) as session:
+            session.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                    "current_database() AND pid <> pg_backend_pid() AND query LIKE '%claimant%'"
+                )
+            )
+        assert ask(second).outcome == ClaimOutcome.GIVEN
 
 
 def test_ended_job_gets_no_file_however_the_calls_meet(fresh_database: Database) -> None:
