@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.support.grid_runtimes",
     "tests.support.postgres",
     "tests.support.runtimes",
+    "tests.support.signals",
     "tests.support.system",
 ]
