@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from justin.states import WorkflowState
 from localgrid import lifecycle, processes
 from localgrid.grid import Grid
 from localgrid.guard import cleaned_up
-from localgrid.identity import marked_processes, send_signal, session_members
+from localgrid.identity import Identity, marked_processes, send_signal, session_members
 from localgrid.processes import Component
 from scripts import servers
 from scripts.servers import ALLOCATOR, ROOT, Servers
@@ -40,21 +41,36 @@ SETTINGS = {
 }
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Look again and again until something is so."""
+def comes_true(true: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Look again and again until something is so; say whether it came to that."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, "it never came to that"
+        if time.monotonic() > deadline:
+            return False
         time.sleep(POLL_SECONDS)
+    return True
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Look again and again until something is so, which it must come to be."""
+    assert comes_true(true, seconds), "it never came to that"
 
 
 def kill_component(directory: Path, name: str) -> None:
     """End a component and all its processes at once, as `kill -9` does."""
+    members = signal_component(directory, name, signal.SIGKILL)
+    wait_until(lambda: not any(identity.alive() for identity in members))
+
+
+def signal_component(directory: Path, name: str, number: signal.Signals) -> list[Identity]:
+    """Send a signal to all processes of a component, and return them."""
     known = processes.record(directory, name)
     assert known
     assert known.identity
-    for identity in session_members(known.identity.pid):
-        send_signal(identity, signal.SIGKILL)
+    members = session_members(known.identity.pid)
+    for identity in members:
+        send_signal(identity, number)
+    return members
 
 
 @dataclass(frozen=True)
@@ -90,23 +106,23 @@ class System:
         """End a component and all its processes at once, as `kill -9` does."""
         kill_component(self.grid.directory, component)
 
-    def kill_a_job(self) -> bool:
-        """End all processes of one running job at once; false when none runs just now."""
-        for jobsub_id in self._running_jobs():
-            members = marked_processes(f"JUSTIN_JOBSUB_ID={jobsub_id}")
-            for identity in members:
-                send_signal(identity, signal.SIGKILL)
-            if members:
-                return True
-        return False
+    @contextmanager
+    def held(self, component: str) -> Iterator[None]:
+        """Let a component do nothing, while it keeps its connections."""
+        signal_component(self.grid.directory, component, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            signal_component(self.grid.directory, component, signal.SIGCONT)
+
+    def kill_job(self, jobsub_id: str) -> None:
+        """End all processes of one job at once."""
+        for identity in marked_processes(f"JUSTIN_JOBSUB_ID={jobsub_id}"):
+            send_signal(identity, signal.SIGKILL)
 
     def start(self) -> None:
         """Bring back whatever does not run."""
         lifecycle.up(self.grid.directory, slots_per_site=SLOTS_PER_SITE, more=lambda _grid: components(self.servers))
-
-    def _running_jobs(self) -> list[str]:
-        alive = "SELECT jobsub_id FROM jobs WHERE state IN ('started', 'processing', 'outputting') ORDER BY job_id DESC"
-        return [str(row["jobsub_id"]) for row in self.rows.ask(alive)]
 
 
 @pytest.fixture(scope="session")

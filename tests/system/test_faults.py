@@ -1,6 +1,5 @@
 """Whatever is killed, and whenever: after a restart each input is processed exactly once and no book disagrees."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import LiteralString
 
@@ -10,7 +9,7 @@ from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
 from scripts.servers import ALLOCATOR
 from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
-from tests.support.system import AGENTS, System, wait_until
+from tests.support.system import AGENTS, System, comes_true, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -38,31 +37,10 @@ STEPS: dict[str, LiteralString] = {
 }
 
 
-def kill_agents(system: System) -> bool:
-    system.kill(AGENTS)
-    return True
+JOBS: LiteralString = "SELECT job_id, jobsub_id FROM jobs WHERE workflow_id = %s AND state = %s ORDER BY job_id DESC"
+NAMES: LiteralString = "SELECT did FROM files WHERE creator_job_id = %s AND state = 'recorded'"
 
-
-def kill_allocator(system: System) -> bool:
-    system.kill(ALLOCATOR)
-    return True
-
-
-def kill_postgres(system: System) -> bool:
-    system.kill("postgres")
-    return True
-
-
-def kill_a_job(system: System) -> bool:
-    return system.kill_a_job()
-
-
-KILLS: dict[str, Callable[[System], bool]] = {
-    "the agents": kill_agents,
-    "the allocator": kill_allocator,
-    "a job": kill_a_job,
-    "PostgreSQL": kill_postgres,
-}
+SERVERS = {"the agents": AGENTS, "the allocator": ALLOCATOR, "PostgreSQL": "postgres"}
 
 
 def workflow_over(mql: str) -> WorkflowSpec:
@@ -78,41 +56,86 @@ def workflow_over(mql: str) -> WorkflowSpec:
     return WorkflowSpec(mql=mql, stages=[stage])
 
 
-@pytest.mark.parametrize("victim", KILLS)
-def test_nothing_is_lost_and_nothing_is_done_twice(system: System, tmp_path: Path, victim: str) -> None:
-    dataset = f"faults-{victim.replace(' ', '-')}"
-    mql = registered(system, tmp_path, dataset)
+@pytest.mark.parametrize("victim", SERVERS)
+def test_a_server_killed_in_each_step_loses_nothing(system: System, tmp_path: Path, victim: str) -> None:
+    mql, names = registered(system, tmp_path, f"faults-{victim.replace(' ', '-')}")
 
     workflow_id = system.submit(workflow_over(mql))
-    reached = []
-    for step, question in STEPS.items():
-        if victim == "a job" and step in {"finding", "registering"}:
-            continue  # no job takes part in these
-        strike(system, workflow_id, question, KILLS[victim])
-        reached.append(step)
+    for question in STEPS.values():
+        wait_until(lambda asked=question: bool(system.rows.ask(asked, workflow_id)))  # type: ignore[misc]
+        system.kill(SERVERS[victim])
         system.start()
     system.finish(workflow_id)
 
-    assert len(reached) >= len(STEPS) - 2
+    check_all(system, workflow_id, names)
+
+
+def test_jobs_killed_in_each_step_lose_nothing(system: System, tmp_path: Path) -> None:
+    mql, names = registered(system, tmp_path, "faults-jobs")
+
+    workflow_id = system.submit(workflow_over(mql))
+    wait_until(lambda: strike_while_processing(system, workflow_id))
+    wait_until(lambda: strike_while_uploading(system, workflow_id))
+    wait_until(lambda: strike_while_confirming(system, workflow_id))
+    system.finish(workflow_id)
+
+    check_all(system, workflow_id, names)
+    stalled = system.rows.ask("SELECT 1 FROM jobs WHERE workflow_id = %s AND state = 'stalled'", workflow_id)
+    assert len(stalled) >= 2  # the third may have sent its confirmation before
+
+
+def strike_while_processing(system: System, workflow_id: int) -> bool:
+    """Kill a job that has a file; false when there is none just now."""
+    with system.held(ALLOCATOR):  # without its answers a job stays in its step
+        for job in system.rows.ask(JOBS, workflow_id, "processing"):
+            system.kill_job(job["jobsub_id"])
+            return True
+    return False
+
+
+def strike_while_uploading(system: System, workflow_id: int) -> bool:
+    """Kill a job that has told what came out; false when none could be killed before its last byte was uploaded."""
+    with system.held(ALLOCATOR):
+        for job in system.rows.ask(JOBS, workflow_id, "outputting"):
+            if not uploaded(system, job["job_id"]):
+                system.kill_job(job["jobsub_id"])
+                return not uploaded(system, job["job_id"])
+    return False
+
+
+def strike_while_confirming(system: System, workflow_id: int) -> bool:
+    """Kill a job that has uploaded all and has no answer to its confirmation; false when there is none just now."""
+    with system.held(ALLOCATOR):
+        for job in system.rows.ask(JOBS, workflow_id, "outputting"):
+            # If it had not been told yet where to upload to, there is nothing to wait for.
+            if comes_true(lambda made=job["job_id"]: uploaded(system, made), seconds=1):  # type: ignore[misc]
+                system.kill_job(job["jobsub_id"])
+                return True
+    return False
+
+
+def uploaded(system: System, job_id: int) -> bool:
+    names = [str(row["did"]).split(":")[1] for row in system.rows.ask(NAMES, job_id)]
+    return bool(names) and all(any((system.grid.directory / "storage").rglob(name)) for name in names)
+
+
+def check_all(system: System, workflow_id: int, names: list[str]) -> None:
+    """Every input was processed once, and what came out is in every book."""
     books.check_each_processed_once(system.rows, workflow_id)
     books.check_no_event_is_missing(system.rows, workflow_id)
     written = books.read(system.grid, system.rows, workflow_id, system.instance)
     written.check_files()
     written.check_datasets({"": 86_400})
     assert len(system.rows.inputs(workflow_id)) == FILES
-    assert sorted(written.outputs) == sorted(f"{dataset}-{number}-w{workflow_id}.out" for number in range(FILES))
+    assert sorted(written.outputs) == sorted(f"{name}-w{workflow_id}.out" for name in names)
 
 
-def strike(system: System, workflow_id: int, question: LiteralString, kill: Callable[[System], bool]) -> None:
-    """Wait until the workflow is in a step, and kill at that moment."""
-    wait_until(lambda: bool(system.rows.ask(question, workflow_id)) and kill(system))
-
-
-def registered(system: System, folder: Path, dataset: str) -> str:
+def registered(system: System, folder: Path, dataset: str) -> tuple[str, list[str]]:
+    """Register small files and return the MQL that finds them, and their names."""
     files = []
     for number in range(FILES):
         path = folder / f"{dataset}-{number}.txt"
         path.write_text(f"text {number} of {dataset}\n" * 100)
         files.append(Input(str(path), RSES[number % len(RSES)], {"core.number": number}))
     register(system.grid, dataset, files)
-    return f"files from {SCOPE}:{dataset}"
+    return f"files from {SCOPE}:{dataset}", [Path(file.path).stem for file in files]
