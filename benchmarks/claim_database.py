@@ -90,8 +90,7 @@ def cost(urls: Sequence[str], jobs: Sequence[int], count: int) -> list[float]:
             started = time.perf_counter()
             claimer.claim_files(next(turns))
             seconds.append(time.perf_counter() - started)
-    for (claims, _, _), one in zip(sides, opened, strict=True):
-        claims.close()
+    for one in opened:
         one.close()
     return [statistics.median(seconds[count // 10 :]) for _, _, seconds in sides]
 
@@ -133,7 +132,6 @@ def _drive_share(load: Load) -> Claimed:
     for thread in threads:
         thread.join()
     share.claimed.per_second = len(share.claimed.seconds) / (time.perf_counter() - started)
-    share.claims.close()
     opened.close()
     return share.claimed
 

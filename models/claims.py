@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import psycopg
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import matching
@@ -30,7 +31,10 @@ class _Ask:
 
 
 class Claims:
-    """Where the threads of a process get files for jobs; answers as `matching.claim_files` does."""
+    """Where the threads of a process get files for jobs; answers as `matching.claim_files` does.
+
+    It keeps one connection of the database, which is closed with it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,6 +44,7 @@ class Claims:
         self._lock = threading.Lock()
         self._line: deque[_Ask] = deque()
         self._answering = False
+        event.listen(database.engine, "engine_disposed", self._hang_up)
 
     def claim_files(self, job_id: int, count: int = 1) -> Claim:
         """Give a job the nearest waiting files of its stage, for good: it is committed when this returns."""
@@ -50,12 +55,6 @@ class Claims:
         if ask.batch:
             self._answer_batch(ask.batch)
         return self._settle(ask)
-
-    def close(self) -> None:
-        """Give the connection back; to be called when nobody asks any more."""
-        if self._session:
-            self._session.close()
-            self._session = None
 
     def _goes_ahead(self, ask: _Ask) -> bool:
         """Answer right away when nobody does; else line up. Nobody is in line while nobody answers."""
@@ -110,6 +109,12 @@ class Claims:
         self._session = opened
         for ask in batch:
             ask.claim = claims[ask.job_id]
+
+    def _hang_up(self, _: Engine) -> None:
+        """Close the connection with the others of the database."""
+        if self._session:
+            self._session.invalidate()
+            self._session = None
 
     def _settle(self, ask: _Ask) -> Claim:
         """Look again, alone, when there was nothing at hand."""

@@ -231,9 +231,7 @@ def one_by_one(opened: Database) -> Iterator[Ask]:
 
 @contextmanager
 def together(opened: Database) -> Iterator[Ask]:
-    claims = Claims(opened)
-    yield claims.claim_files
-    claims.close()
+    yield Claims(opened).claim_files
 
 
 @pytest.mark.parametrize("way", [one_by_one, together])
