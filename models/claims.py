@@ -99,16 +99,18 @@ class Claims:
         self._session = None
         try:
             claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
+            # From here on the files are theirs, whatever becomes of the rest.
+            for ask in batch:
+                ask.claim = claims[ask.job_id]
             new = [job_id for job_id, claim in claims.items() if not claim.asked_before]
             if new:
                 matching.note_asking(opened, new)
         except (psycopg.Error, SQLAlchemyError):
-            # Each thread tries on its own, and meets the error where its caller can see it.
+            # Those without an answer try on their own, and meet the error where their caller can see it; that a job
+            # has asked is noted the next time it asks.
             opened.invalidate()
-            return
-        self._session = opened
-        for ask in batch:
-            ask.claim = claims[ask.job_id]
+        else:
+            self._session = opened
 
     def _hang_up(self, _: Engine) -> None:
         """Close the connection with the others of the database."""
