@@ -11,6 +11,7 @@ from engine import wiring
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LIMIT_OF_HEADERS_BYTES = 16 * 1024
+WORKER_SILENCE_SECONDS = 60
 
 
 def main(app: str, description: str, port: int, arguments: list[str] | None = None) -> int:
@@ -35,5 +36,7 @@ def main(app: str, description: str, port: int, arguments: list[str] | None = No
         server_header=False,
         h11_max_incomplete_event_size=LIMIT_OF_HEADERS_BYTES,
         timeout_graceful_shutdown=10,
+        # A worker that a busy machine keeps waiting is not dead: killing it would cut its calls off.
+        timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
     )
     return os.EX_OK
