@@ -89,7 +89,7 @@ _JOBS: Final = """
            encode(sha256((n || 'a')::bytea), 'hex'), encode(sha256((n || 'b')::bytea), 'hex'),
            CASE WHEN n <= %(running)s THEN 1 END, stage, stage,
            CASE WHEN n <= %(running)s THEN 1 + (stage * 7 + (n / %(stages)s) %% 6 * 11) %% %(sites)s END,
-           'entry', 'node' || n %% 1000, '', '', '', '', 1, 0, 0, 0, false, true,
+           'entry', 'node' || n %% 1000, '', '', '', '', 1, 0, 0, 0, n <= %(running)s, true,
            CASE WHEN n <= %(running)s THEN now() END, CASE WHEN n <= %(running)s THEN now() END
     FROM (SELECT n, CASE WHEN n <= %(running)s THEN 1 + n %% %(stages)s END AS stage
           FROM generate_series(1, %(running)s + %(submitted)s) n) AS numbered

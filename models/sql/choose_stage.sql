@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT FROM files AS file
         WHERE file.stage_id = stage.stage_id AND file.state = 'unallocated'
-        LIMIT coalesce(stage_load.unasked_jobs, 0) + 1
+        LIMIT greatest(coalesce(stage_load.unasked_jobs, 0), 0) + 1
     ) AS counted
 ) AS waiting
 CROSS JOIN LATERAL (

@@ -36,12 +36,12 @@ SHOWS = [
 
 
 @pytest.fixture
-def url(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    with runtime.session() as session:
+def url(fresh_runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    with fresh_runtime.session() as session:
         make_scope(session)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with serving(create_app(runtime)) as url:
+    with serving(create_app(fresh_runtime)) as url:
         monkeypatch.setenv("JUSTIN_URL", url)
         yield url
 

@@ -8,9 +8,11 @@ from justin.schemas.views import Problem
 
 
 def tree(error: type[EngineError]) -> Iterator[type[EngineError]]:
+    """Walk the errors that cross an edge; a use case may refine one, which crosses with the code of its parent."""
     yield error
     for child in error.__subclasses__():
-        yield from tree(child)
+        if child.__module__ == error.__module__:
+            yield from tree(child)
 
 
 def problem(code: str) -> Problem:

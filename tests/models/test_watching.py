@@ -24,7 +24,8 @@ def test_running_jobs_are_stale_when_silent(session: Session, state: JobState) -
 
 
 def test_live_jobs_come_in_pages(session: Session) -> None:
-    jobs = [make_job(session, submitted_at=LONG_AGO) for _ in range(3)]
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    jobs = [make_job(session, submitted_at=two_hours_ago) for _ in range(3)]
     make_job(session, make_stage(session), state=JobState.FINISHED)
     first = watching.live_jobs(session, limit=2)
     rest = watching.live_jobs(session, after=first[-1].job_id, limit=2)

@@ -21,15 +21,18 @@ NOBODY = "http://127.0.0.1:9"
 def lasting_runtime(postgres_server: Server, template_database: str) -> Iterator[Runtime]:
     """The runtime behind `runtime`, for servers that outlive a test."""
     name = f"justin_test_{os.getpid()}_runtime"
-    settings = Settings(
-        database=DatabaseSettings(url=postgres_server.create_database(name, template_database), pool_size=20),
-        metacat=MetaCat(url=NOBODY, timeout_seconds=1),
-        rucio=Rucio(url=NOBODY, timeout_seconds=1),
-    )
-    made = wiring.assemble(settings, "justin-test")
+    made = _assemble(postgres_server.create_database(name, template_database))
     yield made
     made.database.close()
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def fresh_runtime(database_url: str) -> Iterator[Runtime]:
+    """A runtime on a database of this test's own, whose keys begin at 1."""
+    made = _assemble(database_url)
+    yield made
+    made.database.close()
 
 
 @pytest.fixture
@@ -37,6 +40,15 @@ def runtime(lasting_runtime: Runtime) -> Iterator[Runtime]:
     """A runtime on an empty database in which several connections may meet; no catalogue answers."""
     yield lasting_runtime
     empty(lasting_runtime.database)
+
+
+def _assemble(url: str) -> Runtime:
+    settings = Settings(
+        database=DatabaseSettings(url=url, pool_size=20),
+        metacat=MetaCat(url=NOBODY, timeout_seconds=1),
+        rucio=Rucio(url=NOBODY, timeout_seconds=1),
+    )
+    return wiring.assemble(settings, "justin-test")
 
 
 def empty(database: Database) -> None:
