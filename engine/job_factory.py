@@ -63,15 +63,14 @@ def missing_jobs(runtime: Runtime) -> list[tuple[StageDemand, int]]:
     """Return the stages that could use more jobs than they have, and how many more are to be submitted now."""
     limits = runtime.settings.factory
     with runtime.session() as session:
-        demands = demand.stage_demands(session, math.ceil(limits.max_idle_per_stage * limits.files_per_job))
+        most_files = math.ceil(limits.max_idle_per_stage * limits.files_per_job)
+        demands = demand.stage_demands(session, most_files, limits.files_per_job)
     return list(_within_limits(demands, limits))
 
 
 def _within_limits(demands: Sequence[StageDemand], limits: Factory) -> Iterator[tuple[StageDemand, int]]:
     left = limits.max_submit_per_cycle
-    of_quota = Counter({stage.quota_id: stage.quota_running_jobs for stage in demands})
-    for stage in demands:
-        of_quota[stage.quota_id] += stage.queued_jobs
+    of_quota = Counter({stage.quota_id: stage.quota_jobs for stage in demands})
     for stage in demands:
         wanted = min(left, _wanted(stage, limits), stage.quota_max_jobs - of_quota[stage.quota_id])
         if wanted > 0:

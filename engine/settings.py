@@ -90,7 +90,7 @@ class Outputs(BaseModel):
     batch: Annotated[int, Field(ge=1, le=1000)] = 500
     first_retry_seconds: Annotated[float, Field(gt=0)] = 15.0
     last_retry_seconds: Annotated[float, Field(gt=0)] = 3600.0
-    lease_seconds: Annotated[float, Field(gt=0)] = 300.0
+    lease_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
 class Problems(BaseModel):

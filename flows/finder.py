@@ -4,12 +4,19 @@ from typing import Any
 
 from prefect import flow
 from prefect.futures import PrefectFuture, wait
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import artifacts
 from tasks import finder
 
+AT_ONCE = 4
+"""Workflows or stages: as many questions as the catalogues are asked at the same time."""
 
-@flow(name="finder")
+
+@flow(
+    name="finder",
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]  # narrower than Prefect says
+)
 def find_files() -> list[PrefectFuture[Any]]:
     """Find the files of every workflow that is due, then copies of every file that has none yet."""
     found = finder.find_files.map(finder.workflows_due())

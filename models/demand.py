@@ -35,7 +35,8 @@ class StageDemand:
     quota_id: int
     accounting_group: str
     quota_max_jobs: int
-    quota_running_jobs: int
+    quota_jobs: int
+    """Running and queued, of all stages."""
     sites: list[str]
     """Enabled ones within reach of waiting files, by name."""
 
@@ -61,9 +62,13 @@ class JobClass:
     gpus: int = 0
 
 
-def stage_demands(session: Session, most_files: int) -> list[StageDemand]:
-    """List the stages that have waiting files within reach of an enabled site, by priority; count so many files."""
-    return [StageDemand(*row) for row in _STAGE_DEMAND.run(session, most_files=most_files)]
+def stage_demands(session: Session, most_files: int, files_per_job: float = 1.0) -> list[StageDemand]:
+    """List the stages that have fewer jobs than waiting files within reach of an enabled site ask for, by priority.
+
+    Files are counted up to `most_files` for each.
+    """
+    rows = _STAGE_DEMAND.run(session, most_files=most_files, files_per_job=files_per_job)
+    return [StageDemand(*row) for row in rows]
 
 
 def insert_jobs(session: Session, jobs: Sequence[NewJob], of: JobClass, actor: str) -> None:

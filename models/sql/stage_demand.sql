@@ -1,12 +1,15 @@
--- What each running stage with waiting files needs of jobs, and where its files are near; by priority, then age.
--- Called by demand.stage_demands. Index: workflows_unfinished; per stage files_waiting (so many rows at most),
--- jobs_queued, and one probe of files_waiting per storage and placement.
+-- What each running stage that lacks jobs needs of them, and where its files are near; by priority, then age.
+-- Called by demand.stage_demands. Index: workflows_unfinished, jobs_alive; per stage files_waiting (so many rows at
+-- most) and jobs_queued, and for those that lack jobs one probe of files_waiting per storage and placement.
 -- moves: nothing
+WITH queued_of_quota AS MATERIALIZED (
+    SELECT quota_id, count(*) AS jobs FROM jobs WHERE state = 'submitted' GROUP BY quota_id
+)
 SELECT stage.stage_id, stage.workflow_id, stage.stage_number, files.waiting, queued.jobs,
        COALESCE(stage_load.running_jobs, 0), COALESCE(stage_load.unasked_jobs, 0), stage.max_jobs,
        stage.max_files_per_job, stage.processors, stage.rss_bytes, stage.wall_seconds, stage.gpus, stage.image,
        stage.classads, quota.quota_id, quota.accounting_group, quota.max_running_jobs,
-       COALESCE(quota_load.running_jobs, 0), near.sites
+       COALESCE(quota_load.running_jobs, 0) + COALESCE(queued_of_quota.jobs, 0), near.sites
 FROM workflows AS workflow
 JOIN users AS "user" ON "user".user_id = workflow.user_id AND "user".enabled
 JOIN scopes AS scope ON scope.name = workflow.scope AND scope.enabled
@@ -14,6 +17,7 @@ JOIN quotas AS quota ON quota.quota_id = scope.quota_id AND quota.enabled
 JOIN stages AS stage ON stage.workflow_id = workflow.workflow_id
 LEFT JOIN stage_loads AS stage_load ON stage_load.stage_id = stage.stage_id
 LEFT JOIN quota_loads AS quota_load ON quota_load.quota_id = quota.quota_id
+LEFT JOIN queued_of_quota ON queued_of_quota.quota_id = quota.quota_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS waiting
     FROM (SELECT FROM files AS file
@@ -46,5 +50,8 @@ CROSS JOIN LATERAL (
            OR EXISTS (SELECT FROM stage_sites AS allowed
                       WHERE allowed.stage_id = stage.stage_id AND allowed.site_id = site.site_id))
 ) AS near
-WHERE workflow.state = 'running' AND files.waiting > 0 AND near.sites IS NOT NULL
+WHERE workflow.state = 'running'
+  -- Those that are queued, and those that have not asked yet, will take files too.
+  AND ceil(files.waiting / %(files_per_job)s::float8) - COALESCE(stage_load.unasked_jobs, 0) > queued.jobs
+  AND near.sites IS NOT NULL
 ORDER BY workflow.priority DESC, workflow.workflow_id, stage.stage_number

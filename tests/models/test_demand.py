@@ -25,12 +25,25 @@ def test_a_stage_with_files_within_reach_is_in_demand(session: Session) -> None:
     make_files(session, stage, 3)
     make_files(session, stage, 1, state=FileState.ALLOCATED)
     make_job(session, hint_stage_id=stage.stage_id)
-    make_job(session, stage)
+    make_job(session, stage, asked_for_files=True)
     (found,) = demand.stage_demands(session, most_files=100)
     assert (found.stage_id, found.waiting_files, found.queued_jobs, found.running_jobs) == (stage.stage_id, 3, 1, 1)
     assert (found.max_jobs, found.classads, found.sites) == (7, {"WANTS": "this"}, [SITE])
     (found,) = demand.stage_demands(session, most_files=2)
     assert found.waiting_files == 2
+
+
+def test_a_stage_with_enough_jobs_lacks_none(session: Session) -> None:
+    make_site(session)
+    stage = make_stage(session)
+    make_files(session, stage, 4)
+    for _ in range(2):
+        make_job(session, hint_stage_id=stage.stage_id)
+    make_job(session, stage)
+    assert len(demand.stage_demands(session, 100)) == 1
+    assert demand.stage_demands(session, 100, files_per_job=1.5) == []
+    make_job(session, hint_stage_id=stage.stage_id)
+    assert demand.stage_demands(session, 100) == []
 
 
 def test_a_greater_distance_reaches_more_sites(session: Session) -> None:
