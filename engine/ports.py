@@ -90,7 +90,7 @@ class MetadataCatalog(Protocol):
         ...
 
     def ensure_dataset(self, did: str, metadata: Mapping[str, Any], description: str = "") -> None:
-        """Make the dataset unless it exists, and see that it has the metadata."""
+        """Make the dataset unless it exists, and see that it has the metadata and is not frozen."""
         ...
 
     def declare(self, dataset: str, files: Sequence[NewFile]) -> None:
@@ -149,7 +149,7 @@ class ReplicaCatalog(Protocol):
         ...
 
     def ensure_dataset(self, did: str, account: str) -> None:
-        """Make the dataset unless it exists."""
+        """Make the dataset unless it exists, and see that it is open."""
         ...
 
     def ensure_rule(self, did: str, account: str, rse_expression: str, lifetime_seconds: int | None) -> str:

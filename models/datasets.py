@@ -61,7 +61,7 @@ def numbers(session: Session, file_ids: Sequence[int], size: int = NUMBERED_SIZE
 
 
 def remember(session: Session, dataset: NewDataset, actor: str = "outputs") -> bool:
-    """Keep that a dataset exists; False when that was known."""
+    """Keep that a dataset exists and is open; False when it was known to exist."""
     return bool(_REMEMBER.run(session, **asdict(dataset), actor=actor))
 
 

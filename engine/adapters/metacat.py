@@ -66,12 +66,14 @@ class MetaCat:
                 self._call(lambda: self._client.create_namespace(name))
 
     def ensure_dataset(self, did: str, metadata: Mapping[str, Any], description: str = "") -> None:
-        """Make the dataset unless it exists, and see that it has the metadata."""
+        """Make the dataset unless it exists, and see that it has the metadata and is not frozen."""
         known = self._call(lambda: self._client.get_dataset(did))
         if known is None:
             known = self._make_dataset(did, dict(metadata), description)
         if not metadata.items() <= (known.get("metadata") or {}).items():
             self._call(lambda: self._client.update_dataset(did, metadata=dict(metadata)))
+        if known.get("frozen"):
+            self._call(lambda: self._client.update_dataset(did, frozen=False))
 
     def declare(self, dataset: str, files: Sequence[NewFile]) -> None:
         """Make files known in a dataset; those that exist already with the same size and checksum are well.

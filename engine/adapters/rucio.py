@@ -99,9 +99,13 @@ class Rucio:
             client.add_scope(account, scope)
 
     def ensure_dataset(self, did: str, account: str) -> None:  # noqa: ARG002  the signed-in account makes it
-        """Make the dataset unless it exists."""
-        with self._client() as client, suppress(rucio.DataIdentifierAlreadyExists):
-            client.add_dataset(**_name(did))
+        """Make the dataset unless it exists, and see that it is open."""
+        with self._client() as client:
+            try:
+                client.add_dataset(**_name(did))
+            except rucio.DataIdentifierAlreadyExists:
+                if not client.get_did(**_name(did))["open"]:
+                    client.set_status(**_name(did), open=True)
 
     def ensure_rule(self, did: str, account: str, rse_expression: str, lifetime_seconds: int | None) -> str:
         """See that the dataset has a rule for one copy, and return the rule's identifier."""

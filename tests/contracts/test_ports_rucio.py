@@ -112,6 +112,8 @@ def test_a_dataset_is_made_filled_and_closed_once(rucio: Rucio, prefix: str) -> 
     rucio.close_dataset(dataset)
     with pytest.raises(ServiceRefused, match="closed"):
         rucio.attach(dataset, [files[0].did])
+    rucio.ensure_dataset(dataset, ACCOUNT)
+    rucio.attach(dataset, [files[0].did])
 
 
 def test_unknown_datasets_and_files(rucio: Rucio, prefix: str) -> None:

@@ -22,7 +22,7 @@ from engine.ports import NewFile
 from engine.runtime import Runtime
 from engine.settings import Outputs
 from justin.states import EventType, FileState, JobState, OutboxState
-from models import results, seed
+from models import datasets, results, seed
 from models.files import Dataset, File, Replica
 from models.moves import Reason
 from models.records import Event, Outbox
@@ -289,6 +289,25 @@ def test_outputs_known_before_the_refusal_are_retired(runtime: Runtime) -> None:
     runtime.rucio.register(RSE, [NewFile(second, 1, "00000001")])
     assert drain(runtime).refused_jobs == 1
     assert runtime.metacat.summary(f"files from {plain}").count == 0
+
+
+def test_closed_datasets_are_opened_again(runtime: Runtime) -> None:
+    stage_id, output_id = make_work(runtime)
+    first = upload(runtime, stage_id, output_id)
+    drain(runtime)
+    with runtime.session() as session:
+        opened = datasets.open_of(session, first.workflow_id)
+        datasets.closed(session, [dataset.dataset_id for dataset in opened])
+    for dataset in opened:
+        runtime.rucio.close_dataset(dataset.did)
+        runtime.metacat.close_dataset(dataset.did)
+    second = upload(runtime, stage_id, output_id)
+    assert drain(runtime).outputs == 1
+    assert states(runtime, second)[FileState.OUTPUT] == 1
+    with runtime.session() as session:
+        assert datasets.open_of(session, first.workflow_id) == opened
+        told = session.exec(select(Event).where(Event.event_type == EventType.DATASET_CREATED)).all()
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize("content", [None, "too short"])
