@@ -4,16 +4,18 @@
 """
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rucio.client import Client
-from rucio.common.exception import Duplicate, RSEProtocolNotSupported, RucioException
+from rucio.common.exception import DatabaseException, Duplicate, RSEProtocolNotSupported, RucioException
 
 from localgrid.secret_files import secret_in
 from localgrid.sites import READER_USER, RSE_DISTANCES, SCOPES, SERVICE_USER, SITES, Site
 
+ATTEMPTS = 6
 UNLIMITED = -1
 POSIX = "rucio.rse.protocols.posix.Default"
 ONE_GIB_BYTES = 1 << 30
@@ -103,10 +105,17 @@ def main() -> None:
     """Fill the catalogue of the grid in a directory."""
     directory = Path(sys.argv[1])
     creds = {"username": "root", "password": secret_in(directory / "secrets" / "rucio-root")}
-    try:
-        fill(Client(account="root", auth_type="userpass", creds=creds), directory)
-    except RucioException as error:
-        sys.exit(f"Rucio refuses to be filled: {error}")
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            fill(Client(account="root", auth_type="userpass", creds=creds), directory)
+            break
+        except DatabaseException as error:
+            # After a restart of PostgreSQL, Rucio learns only by failing that its connections are gone.
+            if not attempts_left:
+                sys.exit(f"Rucio's database does not answer: {error}")
+            time.sleep(1)
+        except RucioException as error:
+            sys.exit(f"Rucio refuses to be filled: {error}")
 
 
 if __name__ == "__main__":
