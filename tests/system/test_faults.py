@@ -23,6 +23,8 @@ did=$(echo "$did_pfn_rse" | cut -f1 -d' ')
 pfn=$(echo "$did_pfn_rse" | cut -f2 -d' ')
 name=$(basename "$pfn" .txt)
 cp "${pfn#file://localhost}" "$name-w$JUSTIN_WORKFLOW_ID.out" || exit 1
+# Large enough that an upload takes a moment in which a job can be struck.
+head -c 32000000 /dev/zero >>"$name-w$JUSTIN_WORKFLOW_ID.out" || exit 1
 echo "$did" > justin-processed-dids.txt
 exit 0
 """
