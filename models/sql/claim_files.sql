@@ -28,9 +28,9 @@ WITH claimant AS MATERIALIZED (
     ) confined
     FOR NO KEY UPDATE OF j
 ),
-taken AS (
-    UPDATE files f
-    SET state = 'allocated', job_id = c.job_id, allocations = f.allocations + 1
+chosen AS MATERIALIZED (
+    -- Once per job and before anything is changed: done again for each row of a join, it would find other files.
+    SELECT c.job_id, k.file_id, k.rse, k.storage_id, k.distance
     FROM claimant c
     CROSS JOIN LATERAL (
         -- Each limit stops the walk beneath it, so that nothing farther is looked at, or locked, once there is enough.
@@ -78,9 +78,15 @@ taken AS (
         ) near
         LIMIT c.room
     ) k
+    WHERE c.outcome = 'none_left'
+),
+taken AS (
     -- When two jobs of one call come upon the same file, the update gives it to one of them.
-    WHERE c.outcome = 'none_left' AND f.file_id = k.file_id
-    RETURNING c.job_id, f.file_id, f.did, k.storage_id, k.distance, k.rse
+    UPDATE files f
+    SET state = 'allocated', job_id = k.job_id, allocations = f.allocations + 1
+    FROM chosen k
+    WHERE f.file_id = k.file_id
+    RETURNING k.job_id, f.file_id, f.did, k.storage_id, k.distance, k.rse
 ),
 logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, file_id, job_id, site_id, entry_name,

@@ -320,3 +320,26 @@ def test_ended_job_gets_no_file_however_the_calls_meet(fresh_database: Database)
         assert session.exec(select(File.state).where(col(File.stage_id) == stage.stage_id)).all() == [
             FileState.UNALLOCATED
         ]
+
+
+# What the planner believes after an ANALYZE of empty tables, which is what a new database has had.
+_FORGET_SIZES = """
+    UPDATE pg_class SET reltuples = 0
+    WHERE relname IN ('files', 'jobs', 'stages') OR relname IN (SELECT indexname FROM pg_indexes WHERE tablename = 'files')
+"""
+
+
+@pytest.mark.parametrize("sizes_known", [True, False])
+def test_however_the_server_plans_it_each_job_gets_no_more_than_it_asks_for(session: Session, sizes_known: bool) -> None:
+    stage = make_stage(session)
+    make_files(session, stage, 200)
+    jobs = [key(make_job(session, stage).job_id) for _ in range(16)]
+    session.flush()
+    connection = session.connection()
+    connection.execute(text("ANALYZE files"))
+    if not sizes_known:
+        connection.execute(text(_FORGET_SIZES))
+    claims = matching.claim_for_each(session, dict.fromkeys(jobs, 1))
+    assert all(len(claim.files) <= 1 for claim in claims.values())
+    allocated = session.exec(select(File).where(File.state == FileState.ALLOCATED)).all()
+    assert len(allocated) == sum(len(claim.files) for claim in claims.values())
