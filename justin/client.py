@@ -232,16 +232,21 @@ class Client:
         jobsub_id: str | None = None,
         did: str | None = None,
         event_type: EventType | None = None,
-        after: int = 0,
+        oldest_first: bool = False,
+        after: int | None = None,
         limit: int | None = None,
     ) -> Iterator[EventView]:
-        """List what happened, in its order, after the event of that id; a file's events need its workflow."""
+        """List what happened, newest first; a file's events need its workflow.
+
+        `after` goes on where another list of that order ended, at the event of that id.
+        """
         params = {
             "workflow_id": workflow_id,
             "stage_id": stage_id,
             "job": jobsub_id,
             "did": did,
             "event_type": event_type,
+            "oldest_first": oldest_first,
         }
         return self._pages("/events", Page[EventView], params, limit, after)
 

@@ -52,7 +52,7 @@ def list_jobs(wanted: JobFilter) -> list[JobRow]:
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
 def list_events(wanted: EventFilter) -> list[EventRow]:
-    """List events."""
+    """List the newest events."""
     with _reading() as session:
         return events.list_events(session, wanted, ROWS)
 

@@ -75,16 +75,21 @@ def events(
         str | None, typer.Option("--file-did", metavar="SCOPE:NAME", help="A file of that workflow.")
     ] = None,
     event_type: Annotated[EventType | None, typer.Option("--type", help="Of this type only.")] = None,
-    after: Annotated[int, typer.Option("--after", metavar="EVENT", min=0, help="Only what came after it.")] = 0,
+    after: Annotated[
+        int | None, typer.Option("--after", metavar="EVENT", min=0, help="Go on where a list ended with this event.")
+    ] = None,
     limit: Limit = 1000,
+    *,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="In the order in which it happened.")] = False,
 ) -> None:
-    """List what happened, in its order."""
+    """List what happened, newest first."""
     found = session.client.events(
         workflow_id=workflow.chosen_or_none(),
         stage_id=stage_id,
         jobsub_id=jobsub_id,
         did=file_did,
         event_type=event_type,
+        oldest_first=oldest_first,
         after=after,
         limit=limit + 1,
     )

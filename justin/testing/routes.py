@@ -122,7 +122,8 @@ def _list_events(world: World, request: httpx.Request) -> Any:
     if "did" in request.url.params and "workflow_id" not in request.url.params:
         raise InvalidInput("To see the events of a file, give workflow_id with did.")
     fits = _matching(request, "workflow_id", "stage_id", "did", "event_type", job="jobsub_id")
-    return _in_order(request, world.events, "event_id", fits)
+    listed = _in_order if request.url.params.get("oldest_first") == "true" else _newest_first
+    return listed(request, world.events, "event_id", fits)
 
 
 def _create_campaign(world: World, request: httpx.Request) -> Any:

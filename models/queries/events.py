@@ -8,7 +8,9 @@ from justin.states import EventType
 from models.database import Session
 from models.statements import load
 
-_LIST_EVENTS = load("list_events")
+_NEWEST_FIRST = load("list_events", beyond="<", order="DESC")
+_OLDEST_FIRST = load("list_events", beyond=">", order="ASC")
+_BEYOND_ALL = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class EventFilter:
     event_type: EventType | None = None
 
 
-def list_events(session: Session, wanted: EventFilter, limit: int, after: int = 0) -> list[EventRow]:
-    """List events as they happened; `after` is the key of the last one seen."""
-    rows = _LIST_EVENTS.run(session, **asdict(wanted), limit=limit, after=after)
+def list_events(
+    session: Session, wanted: EventFilter, limit: int, after: int | None = None, *, oldest_first: bool = False
+) -> list[EventRow]:
+    """List events, newest first unless asked otherwise; `after` is the key of the last one seen."""
+    statement, start = (_OLDEST_FIRST, 0) if oldest_first else (_NEWEST_FIRST, _BEYOND_ALL)
+    rows = statement.run(session, **asdict(wanted), limit=limit, after=start if after is None else after)
     return [EventRow(event_id, EventType(event_type), *rest) for event_id, event_type, *rest in rows]

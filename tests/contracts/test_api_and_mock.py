@@ -162,13 +162,19 @@ def test_lists_by_filter_and_page(client: Client) -> None:
     assert list(client.jobs(workflow_id=numbers[0])) == []
 
 
-def test_events_stand_in_their_order(client: Client) -> None:
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_events_are_listed_newest_first_unless_asked_otherwise(client: Client, oldest_first: bool) -> None:
     number = client.create_workflow(chain(), submit=True).workflow_id
 
-    told = list(client.events(workflow_id=number))
-    assert told[0].event_type is EventType.WORKFLOW_CREATED
+    told = list(client.events(workflow_id=number, oldest_first=oldest_first))
+    in_order = told if oldest_first else told[::-1]
+    assert in_order[0].event_type is EventType.WORKFLOW_CREATED
     assert EventType.WORKFLOW_SUBMITTED in {each.event_type for each in told}
-    assert list(client.events(workflow_id=number, after=told[0].event_id)) == told[1:]
+    assert told[0] == next(client.events(workflow_id=number, oldest_first=oldest_first, limit=1))
+    assert list(client.events(workflow_id=number, oldest_first=oldest_first, after=told[0].event_id)) == told[1:]
+
+
+def test_events_of_a_file_need_its_workflow(client: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="workflow_id"):
         list(client.events(did="usertests:a"))
 

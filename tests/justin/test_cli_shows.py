@@ -146,6 +146,18 @@ def test_events(run: Run) -> None:
     assert len(run("events", "--workflow-id", 1, "--file-did", DIDS[0]).out.splitlines()) == 2
 
 
+def test_events_newest_first(run: Run) -> None:
+    def numbers(*options: object) -> list[int]:
+        return [int(row.split()[0]) for row in run("events", *options).out.splitlines()[1:]]
+
+    shown = numbers()
+    assert shown == sorted(shown, reverse=True)
+    assert numbers("--oldest-first") == shown[::-1]
+    assert numbers("--limit", 2) == shown[:2]
+    assert numbers("--after", shown[1]) == shown[2:]
+    assert numbers("--oldest-first", "--after", shown[1]) == shown[:1]
+
+
 def test_files_are_failed_and_retried(run: Run, server: MockServer) -> None:
     failed = run("fail-files", "--workflow-id", 1, "--file-did", DIDS[3], "--file-did", DIDS[4])
     assert failed.out == "2 files are failed now.\n"

@@ -118,8 +118,9 @@ def test_filters_reach_the_server(server: MockServer, client: Client) -> None:
     assert [each.state for each in client.jobs(workflow_id=number, stage_id=1)] == [JobState.FINISHED]
     assert list(client.jobs(workflow_id=other.workflow_id)) == []
     created = client.events(event_type=EventType.WORKFLOW_CREATED)
-    assert [each.workflow_id for each in created] == [number, other.workflow_id]
-    assert [each.event_id for each in client.events(after=1, limit=2)] == [2, 3]
+    assert [each.workflow_id for each in created] == [other.workflow_id, number]
+    assert [each.event_id for each in client.events(after=4, limit=2)] == [3, 2]
+    assert [each.event_id for each in client.events(after=1, limit=2, oldest_first=True)] == [2, 3]
 
 
 def test_files_are_failed_and_retried(server: MockServer, client: Client) -> None:

@@ -9,7 +9,7 @@ from models.queries import events
 from models.queries.events import EventFilter
 from services.api.auth import Calling
 from services.api.paging import page
-from services.api.parameters import DEFAULT_LIMIT, After, Limit, Name, OfStage, OfWorkflow
+from services.api.parameters import DEFAULT_LIMIT, After, Limit, Name, OfStage, OfWorkflow, OldestFirst
 from services.dependencies import Running
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -26,11 +26,13 @@ def several(
     event_type: EventType | None = None,
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
+    *,
+    oldest_first: OldestFirst = False,
 ) -> Page[EventView]:
-    """List events as they happened; a file's by `did` and `workflow_id`."""
+    """List events, newest first; a file's by `did` and `workflow_id`."""
     if did is not None and workflow_id is None:
         raise InvalidInput("To see the events of a file, give workflow_id with did.")
     wanted = EventFilter(workflow_id, stage_id, job, did, event_type)
     with runtime.session() as session:
-        rows = events.list_events(session, wanted, limit + 1, after or 0)
+        rows = events.list_events(session, wanted, limit + 1, after, oldest_first=oldest_first)
     return page(rows, limit, lambda row: row.event_id, EventView)

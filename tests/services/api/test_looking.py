@@ -62,6 +62,27 @@ def test_events_are_found_by_workflow_file_and_type(runtime: Runtime, api: Clien
     assert api.get("/events", params={"did": file.did}).status_code == 400
 
 
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_pages_of_events_hold_each_event_once_while_more_happen(
+    runtime: Runtime, api: Client, oldest_first: bool
+) -> None:
+    with runtime.session() as session:
+        workflow = make_workflow(session)
+        files = make_files(session, make_stage(session, workflow), 5)
+        moves.move_files(session, [file.file_id or 0 for file in files[:4]], FileState.FAILED, Reason("alice"))
+    params: dict[str, Any] = {"workflow_id": workflow.workflow_id, "limit": 2, "oldest_first": oldest_first}
+    first = Page[EventView].model_validate(api.get("/events", params=params).json())
+    with runtime.session() as session:
+        moves.move_files(session, [files[4].file_id or 0], FileState.FAILED, Reason("alice"))
+    rest = Page[EventView].model_validate(
+        api.get("/events", params=params | {"after": first.next_after, "limit": 9}).json()
+    )
+    dids = [event.did for event in (*first.items, *rest.items)]
+    happened = [file.did for file in files]
+    assert dids == (happened if oldest_first else happened[3::-1])
+    assert rest.next_after is None
+
+
 def test_campaigns_count_their_workflows(runtime: Runtime, api: Client) -> None:
     reply = api.post("/campaigns", json={"name": "spring", "description": "d"})
     made = CampaignView.model_validate(reply.json())

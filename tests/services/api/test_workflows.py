@@ -37,7 +37,9 @@ def refused(api: Client, status: int = 400, /, **values: Any) -> Problem:
 
 
 def events(api: Client, workflow_id: int) -> list[str]:
-    page = Page[EventView].model_validate(api.get("/events", params={"workflow_id": workflow_id}).json())
+    page = Page[EventView].model_validate(
+        api.get("/events", params={"workflow_id": workflow_id, "oldest_first": True}).json()
+    )
     return [event.event_type for event in page.items]
 
 
