@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str, opened: database.Database) -> int:
     if name == "upgrade":
-        migrations.upgrade(opened.engine)
+        migrations.upgrade(opened.engine, tell=print)
     elif name == "current":
         command.current(migrations.configuration(opened.engine), verbose=True)
     else:

@@ -1,13 +1,14 @@
 """The schema, step by step, and the way to its newest step."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine
 
 NEWEST: Final = "head"
@@ -29,13 +30,28 @@ def configuration(engine: Engine | None = None) -> Config:
     return config
 
 
-def upgrade(engine: Engine, revision: str = NEWEST) -> None:
-    """Bring the database to a schema; another upgrade that runs at the same time is waited for."""
+def upgrade(engine: Engine, revision: str = NEWEST, tell: Callable[[str], None] | None = None) -> None:
+    """Bring the database to a schema; another upgrade that runs at the same time is waited for.
+
+    `tell` gets a line for each step that was made; all of them are undone when a later one fails.
+    """
+    wanted = configuration(engine)
+    if tell:
+        wanted.attributes["on_step"] = _telling(tell)
     # Not in a transaction: the server would end one that is idle for as long as a migration may take.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_UPGRADE_LOCK})")
-        command.upgrade(configuration(engine), revision)
+        command.upgrade(wanted, revision)
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_UPGRADE_LOCK})")
+
+
+def _telling(tell: Callable[[str], None]) -> Callable[..., None]:
+    def on_step(*, step: MigrationInfo, **_: Any) -> None:
+        made = step.up_revision
+        if isinstance(made, Script):
+            tell(f"{made.revision}: {made.doc}")
+
+    return on_step
 
 
 def check(engine: Engine) -> None:

@@ -25,7 +25,13 @@ def render(kind: str, thing: object, autogenerating: AutogenContext) -> str | Li
 
 def run(connection: Connection) -> None:
     """Run the migrations that were asked for, all in one transaction."""
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True, render_item=render)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        render_item=render,
+        on_version_apply=context.config.attributes.get("on_step"),
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -1,5 +1,6 @@
 """The schema: made by the migrations, equal to the tables in the code, and gone back from."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,10 +61,22 @@ def test_command_upgrades_and_checks(
     assert program.main(["check"]) == 1
     assert "python -m models upgrade" in capsys.readouterr().err
     assert program.main(["upgrade"]) == 0
+    steps = capsys.readouterr().out.splitlines()
+    assert steps[0] == "0001: Make all tables."
+    assert len(steps) == len(list(ScriptDirectory.from_config(migrations.configuration()).walk_revisions()))
+    assert program.main(["upgrade"]) == 0
+    assert capsys.readouterr().out == ""
     assert program.main(["check"]) == 0
     assert set(metadata.tables) <= set(inspect(empty.engine).get_table_names())
     assert program.main(["current"]) == 0
     assert "(head)" in capsys.readouterr().out
+
+
+def test_logs_say_nothing_of_how_the_schema_is_read_and_made(empty: Database, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    database.upgrade(empty)
+    database.check_schema(empty)
+    assert [record.message for record in caplog.records if record.name.startswith("alembic")] == []
 
 
 def test_two_upgrades_at_once_make_one_schema(empty: Database) -> None:
