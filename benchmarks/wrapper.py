@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from benchmarks.report import Figure, Report, progress
 from engine import finder, job_factory, wiring
 from engine.rights import Caller
@@ -159,7 +161,7 @@ def _started(directory: Path) -> Iterator[Place]:
     pool = directory / "jobs"
     layout.create(pool, layout.Settings(slots=dict.fromkeys(entries, 1), entries=entries, path=PATH))
     settings = Settings(
-        database=Database(url=grid.database_url),
+        database=Database(url=SecretStr(grid.database_url)),
         pool=Pool(directory=pool),
         allocator=Allocator(url=ours[0].allocator_url),
     )

@@ -188,7 +188,7 @@ class ReplicaCatalog(Protocol):
 class JobTicket:
     """What one job of an order has for itself."""
 
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class Database(BaseModel):
     """PostgreSQL."""
 
-    url: str = "postgresql+psycopg://localhost/justin"
+    url: SecretStr = SecretStr("postgresql+psycopg://localhost/justin")
+    """With the password, if there is one."""
     pool_size: Annotated[int, Field(ge=1)] = 10
     statement_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
 
@@ -103,7 +104,9 @@ class Problems(BaseModel):
 class Settings(BaseSettings):
     """All settings; see docs/operator/settings.md, which is made from this."""
 
-    model_config = SettingsConfigDict(env_prefix="JUSTIN_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="JUSTIN_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
+    )
 
     instance: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{0,16}$")] = ""
     """Prefix of every external name, so that two instances never collide."""

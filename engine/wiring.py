@@ -22,7 +22,7 @@ def assemble(settings: Settings, application_name: str = "justin") -> Runtime:
     Raises `models.migrations.SchemaMismatch` when the database is not at the schema of this version.
     """
     opened = database.connect(
-        settings.database.url,
+        settings.database.url.get_secret_value(),
         application_name=application_name,
         pool_size=settings.database.pool_size,
         statement_timeout_seconds=settings.database.statement_timeout_seconds,

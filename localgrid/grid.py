@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from localgrid import postgres, rucio
 from localgrid.components import is_running
@@ -39,7 +39,7 @@ class Grid(BaseModel):
 
     directory: Path
     ports: dict[str, int]
-    database_server: str
+    database_server: str = Field(repr=False)
     """URL of the PostgreSQL server's maintenance database."""
     starts_postgres: bool = True
     """False when the user's own server is used."""

@@ -8,7 +8,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -54,7 +54,7 @@ FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes"
 class Server:
     """A PostgreSQL server that accepts connections."""
 
-    maintenance_url: str
+    maintenance_url: str = field(repr=False)
 
     def url(self, database: str, driver: str = "") -> str:
         """Return the URL of a database, as `postgresql+DRIVER://` when SQLAlchemy wants to know the driver."""
@@ -123,7 +123,7 @@ class Installation:
     place: Path
     """Where its data are."""
     port: int
-    password: str
+    password: str = field(repr=False)
     fast: bool
     account: Account | None
     programs: Path

@@ -56,7 +56,7 @@ class Component:
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
     address: str = ""
     ready: Callable[[], bool] = always

@@ -34,9 +34,9 @@ class Job(SQLModel, table=True):
     """As the pool names it, `CLUSTER.PROC@SCHEDD`."""
     state: JobState = Field(default=JobState.SUBMITTED, sa_type=words(JobState))
     state_message: str = ""
-    secret: str
+    secret: str = Field(repr=False)
     """64 hex digits: opens every call of the wrapper."""
-    jobscript_secret: str
+    jobscript_secret: str = Field(repr=False)
     """64 hex digits: opens get_file and get_allocated_files only."""
     quota_id: int | None = None
     """Whose accounting group the job was submitted in; null for one that may serve any."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from engine.settings import Settings
@@ -62,7 +62,8 @@ def _row(variable: str, field: FieldInfo, comment: str) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
-    return f"`{value}`" if value is not None and value != "" else ""
+    told = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return f"`{told}`" if told is not None and told != "" else ""
 
 
 def _comments(model: type[BaseModel]) -> dict[str, str]:

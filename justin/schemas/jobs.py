@@ -83,8 +83,9 @@ class Jobscript(Message):
     principal_name: str
     jobscript: str
     jobscript_image: str
-    jobscript_secret: str
-    sam_web_uri: str
+    jobscript_secret: str = Field(repr=False)
+    sam_web_uri: str = Field(repr=False)
+    """It holds the jobscript's secret."""
     requested_processors: int
     requested_rss_bytes: int
     requested_wall_seconds: int
@@ -93,7 +94,7 @@ class Jobscript(Message):
     output_patterns: list[JobOutputPattern]
     code_areas: list[CodeArea]
     heartbeat_seconds: int
-    read_token: str = ""
+    read_token: str = Field(default="", repr=False)
 
 
 class GetFile(Message):
@@ -158,7 +159,7 @@ class UploadTarget(Message):
     protocol: str
     """`file`, `https`, `davs` or `root`."""
     url: str
-    token: str = ""
+    token: str = Field(default="", repr=False)
     size_limit_bytes: int | None = None
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class User(BaseModel):
@@ -17,7 +17,7 @@ class Settings(BaseModel):
     """The whole configuration; it holds a database password, so only its owner may read the file."""
 
     port: int
-    database_url: str
+    database_url: str = Field(repr=False)
     token_key_file: Path
     users: list[User]
     # The first user owns them.

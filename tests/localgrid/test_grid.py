@@ -179,7 +179,7 @@ def test_settings_of_the_system_are_those_of_the_grid(grid: Grid, grid_environme
     assert settings.metacat.url == grid.metacat_url
     assert settings.pool.directory == grid.pool_directory
     assert settings.replicas.schemes == ["file"]
-    with psycopg.connect(settings.database.url.replace("+psycopg", "")) as connection:
+    with psycopg.connect(settings.database.url.get_secret_value().replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("justin",)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from engine import wiring
 from engine.runtime import Runtime
@@ -30,7 +31,9 @@ def grid_runtime(database_url: str, grid_environment: dict[str, str], tmp_path: 
     # Every database counts its workflows from 1, and the catalogues are shared.
     instance = f"T{uuid.uuid4().hex[:8].upper()}"
     settings = Settings(
-        instance=instance, database=DatabaseSettings(url=database_url, pool_size=20), pool=Pool(directory=pool)
+        instance=instance,
+        database=DatabaseSettings(url=SecretStr(database_url), pool_size=20),
+        pool=Pool(directory=pool),
     )
     made = wiring.assemble(settings, "justin-test")
     with made.session() as session:

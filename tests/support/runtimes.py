@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from engine import wiring
 from engine.runtime import Runtime
@@ -44,7 +45,7 @@ def runtime(lasting_runtime: Runtime) -> Iterator[Runtime]:
 
 def _assemble(url: str) -> Runtime:
     settings = Settings(
-        database=DatabaseSettings(url=url, pool_size=20),
+        database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
     )

@@ -66,4 +66,4 @@ def chain(runtime: Runtime) -> Iterator[Chain]:
     with serving(create_app(runtime)) as url:
         allocator = settings.allocator.model_copy(update={"url": f"{url}/api/allocator/"})
         told = replace(runtime, settings=settings.model_copy(update={"allocator": allocator}))
-        yield Chain(told, caller, Rows(settings.database.url.replace("+psycopg", "")))
+        yield Chain(told, caller, Rows(settings.database.url.get_secret_value().replace("+psycopg", "")))
