@@ -15,10 +15,12 @@ from engine.errors import ClockSkew, EngineError, InvalidInput, NotFound, Unavai
 from justin.schemas import sentences
 from justin.schemas.sentences import FieldError
 from justin.schemas.views import Problem
+from models import outages
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+AWAY = "PostgreSQL does not answer"
 _HTTP_CODES = {404: NotFound.code, 405: "method_not_allowed"}
 
 
@@ -27,14 +29,27 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EngineError, _engine_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    for error in outages.ERRORS:
+        app.add_exception_handler(error, _database_error)
     app.add_exception_handler(Exception, _unexpected_error)
 
 
+def note_that_it_may_act(request: Request) -> None:
+    """Note that from here on the request may change something, so that an outage leaves open whether it has."""
+    request.state.may_have_acted = request.method not in {"GET", "HEAD"}
+
+
 def response(
-    status: int, code: str, detail: str, errors: Sequence[dict[str, Any]] = (), extra: Mapping[str, Any] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    title: str = "",
+    errors: Sequence[dict[str, Any]] = (),
+    extra: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Make the reply that tells of a problem."""
-    title = code.replace("_", " ").capitalize()
+    title = title or code.replace("_", " ").capitalize()
     problem = Problem(title=title, status=status, code=code, detail=detail, errors=list(errors))
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == Unavailable.status else None
     content = problem.model_dump() | dict(extra or {})
@@ -53,7 +68,7 @@ def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     found = [_without_place(item) for item in sentences.of_details(error.errors())]
     detail = "; ".join(str(item) for item in found)
     errors = [{"field": item.field, "message": item.sentence} for item in found]
-    return response(InvalidInput.status, InvalidInput.code, detail, errors)
+    return response(InvalidInput.status, InvalidInput.code, detail, errors=errors)
 
 
 def _without_place(error: FieldError) -> FieldError:
@@ -69,6 +84,22 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     return reply
 
 
+def _database_error(request: Request, error: Exception) -> JSONResponse:
+    """Tell of an outage: with 503 only where nothing was done, for that is what 503 says to callers."""
+    if not outages.is_outage(error):
+        return _unexpected_error(request, error)
+    log.error("%s %s: %s", request.method, _route(request), AWAY, exc_info=error)
+    if getattr(request.state, "may_have_acted", False):
+        detail = f"{AWAY} any more; what was asked may have been done, so look first."
+        return response(504, Unavailable.code, detail, title=AWAY)
+    return response(Unavailable.status, Unavailable.code, f"{AWAY}; try again later.", title=AWAY)
+
+
 def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, getattr(request.scope.get("route"), "path", "?"), exc_info=error)
+    log.error("%s %s failed", request.method, _route(request), exc_info=error)
     return response(500, EngineError.code, "The server made an error; it has been logged.")
+
+
+def _route(request: Request) -> str:
+    """Name the route and not the address, which may hold a secret."""
+    return str(getattr(request.scope.get("route"), "path", "?"))

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from engine import people
 from engine.rights import Caller
+from services import problems
 from services.api import loopback
 from services.dependencies import Running
 
@@ -14,7 +15,9 @@ from services.dependencies import Running
 def _caller(request: Request, runtime: Running) -> Caller:
     loopback.require(request)
     with runtime.session() as session:
-        return people.identify(session, runtime.settings.api.local_user or getpass.getuser())
+        caller = people.identify(session, runtime.settings.api.local_user or getpass.getuser())
+    problems.note_that_it_may_act(request)
+    return caller
 
 
 Calling = Annotated[Caller, Depends(_caller)]

@@ -44,12 +44,16 @@ def runtime(lasting_runtime: Runtime) -> Iterator[Runtime]:
 
 
 def _assemble(url: str) -> Runtime:
-    settings = Settings(
+    return wiring.assemble(out_of_reach(url), "justin-test")
+
+
+def out_of_reach(url: str) -> Settings:
+    """Make settings with a database, and catalogues that nobody serves."""
+    return Settings(
         database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
     )
-    return wiring.assemble(settings, "justin-test")
 
 
 def empty(database: Database) -> None:
