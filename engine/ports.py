@@ -179,6 +179,10 @@ class ReplicaCatalog(Protocol):
         """Take files out of a dataset; those not in it are well."""
         ...
 
+    def retire(self, rse: str, dids: Sequence[str]) -> None:
+        """Let a storage delete its replicas of files, but for those that a rule keeps; unknown ones are well."""
+        ...
+
     def close_dataset(self, did: str) -> None:
         """Close a dataset; a closed one is well."""
         ...

@@ -41,11 +41,16 @@ def register(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
 
 
 def withdraw(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
-    """Retire those of the outputs that are known already, and take them out of their datasets."""
+    """Retire those of the outputs that are known already, and take them out of their datasets; their bytes go too."""
     known = runtime.metacat.files([item.did for item in items])
     runtime.metacat.retire([item.did for item in items if item.did in known and _is_ours(item, known[item.did])])
     for plan in dataset_plans.plan(items, _numbers(runtime, items), runtime.settings.instance):
         runtime.rucio.detach(plan.did, plan.dids)
+    # Outside of any dataset no rule will ever let go of them.
+    in_rucio = runtime.rucio.files([item.did for item in items])
+    for item in items:
+        if item.did in in_rucio and _alike(item, in_rucio[item.did]):
+            runtime.rucio.retire(item.rse, [item.did])
 
 
 def _check_names(runtime: Runtime, items: Sequence[OutboxItem]) -> None:

@@ -157,6 +157,15 @@ class Rucio:
             with self._client() as client, suppress(rucio.DataIdentifierNotFound):
                 client.detach_dids(**_name(dataset), dids=[_name(did) for did in chunk])
 
+    def retire(self, rse: str, dids: Sequence[str]) -> None:
+        """Let a storage delete its replicas of files, but for those that a rule keeps; unknown ones are well.
+
+        One that a rule is about to let go, because its file was taken out of a dataset, is deleted after that.
+        """
+        for did in dids:
+            with self._client() as client, suppress(rucio.ReplicaNotFound, rucio.ReplicaIsLocked):
+                client.set_tombstone([{"rse": rse, **_name(did)}])
+
     def close_dataset(self, did: str) -> None:
         """Close a dataset; a closed or expired one is well."""
         with self._client() as client, suppress(rucio.DataIdentifierNotFound):

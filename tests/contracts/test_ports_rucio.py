@@ -8,6 +8,7 @@ import pytest
 from engine.adapters.rucio import Rucio
 from engine.errors import InvalidInput, NameTaken, ServiceRefused, Unavailable
 from engine.ports import FileRecord, LocatedFile, NewFile
+from tests.support.waiting import wait_until
 
 ACCOUNT = "justin"
 DAY_SECONDS = 86_400
@@ -114,6 +115,18 @@ def test_a_dataset_is_made_filled_and_closed_once(rucio: Rucio, prefix: str) -> 
         rucio.attach(dataset, [files[0].did])
     rucio.ensure_dataset(dataset, ACCOUNT)
     rucio.attach(dataset, [files[0].did])
+
+
+def test_a_retired_replica_is_deleted_unless_a_rule_keeps_it(rucio: Rucio, prefix: str) -> None:
+    files, dataset = new_files(prefix, 2), f"{prefix}-dataset"
+    free, kept = dids(files)
+    rucio.register("CERN", files)
+    rucio.ensure_dataset(dataset, ACCOUNT)
+    rucio.attach(dataset, [kept])
+    rucio.ensure_rule(dataset, ACCOUNT, "CERN", None)
+    for _ in range(2):
+        rucio.retire("CERN", [kept, free, f"{prefix}-unknown"])
+    wait_until(lambda: {found.did for found in rucio.locate([kept, free]) if found.replicas} == {kept})
 
 
 def test_unknown_datasets_and_files(rucio: Rucio, prefix: str) -> None:

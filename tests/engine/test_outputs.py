@@ -30,6 +30,7 @@ from models.results import ConfirmedOutput, NewOutput
 from models.workflows import Stage, StageOutput
 from tests.support.makers import make_files, make_job, make_output_pattern, make_stage, make_workflow
 from tests.support.mortal import Counter, Killed, Mortal
+from tests.support.waiting import wait_until
 
 SCOPE = "usertests"
 RSE = "CERN"
@@ -289,6 +290,22 @@ def test_outputs_known_before_the_refusal_are_retired(runtime: Runtime) -> None:
     runtime.rucio.register(RSE, [NewFile(second, 1, "00000001")])
     assert drain(runtime).refused_jobs == 1
     assert runtime.metacat.summary(f"files from {plain}").count == 0
+
+
+def test_replicas_known_before_the_refusal_are_deleted_and_others_stay(runtime: Runtime) -> None:
+    stage_id, output_id = make_work(runtime)
+    job = upload(runtime, stage_id, output_id, 2)
+    ours, theirs = sorted(job.outputs)
+    runtime.rucio.register(RSE, [NewFile(ours, len(ours), f"{zlib.adler32(ours.encode()):08x}")])
+    runtime.rucio.register(RSE, [NewFile(theirs, 1, "00000001")])
+    assert drain(runtime).refused_jobs == 1
+    wait_until(lambda: not replicas(runtime, ours))
+    assert not Path(urlsplit(job.outputs[ours]).path).exists()
+    assert replicas(runtime, theirs) == {RSE}
+
+
+def replicas(runtime: Runtime, did: str) -> set[str]:
+    return {replica.rse for found in runtime.rucio.locate([did]) for replica in found.replicas}
 
 
 def test_closed_datasets_are_opened_again(runtime: Runtime) -> None:
