@@ -1,17 +1,19 @@
 """How fast found files and their places get into the database, beside a bare COPY of the same rows."""
 
-import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final, LiteralString
 
+import psycopg
+
 from benchmarks.report import Figure, Report, progress
-from engine.finder import FILES_PER_QUESTION, FILES_PER_TRANSACTION
+from engine.finder import FILES_PER_ANSWER, FILES_PER_TRANSACTION
 from justin.states import WorkflowState
 from localgrid import postgres
 from models import database, finding, seed
@@ -24,6 +26,7 @@ FILES, QUICK_FILES = 1_000_000, 100_000
 STAGES: Final = 4
 PROCESSES: Final = 2
 """As many as the machine has cores: the agents look for the files of several stages at once."""
+START_SECONDS: Final = 60.0
 STORAGES: Final = 60
 COPIES: Final = 2
 LIMIT_SECONDS: Final = 60.0
@@ -34,6 +37,12 @@ BARE_TABLES: Final = """
     CREATE TABLE bare_replicas (file_id bigint, storage_id int, wan_pfn text, lan_pfn text);
     CREATE TABLE bare_events (event_type text, actor text, stage_id int, file_id bigint)
 """
+
+COUNTED: Final[dict[str, LiteralString]] = {
+    "files": "SELECT count(*) FROM files WHERE state = 'unallocated'",
+    "replicas": "SELECT count(*) FROM replicas",
+    "events": "SELECT count(*) FROM events",
+}
 
 Span = tuple[int, int]
 """The numbers of the first file and of the one after the last."""
@@ -59,12 +68,13 @@ def measure_files(files: int) -> Report:
         tempfile.TemporaryDirectory(prefix="justin-benchmark-") as directory,
         postgres.running(Path(directory) / "postgres") as server,
     ):
-        shares = _prepare(server.create_database("finder"), files)
+        url = server.create_database("finder")
+        shares = _prepare(url, files)
         progress(f"adding {files:,} files and locating them at {COPIES * files:,} places")
         added, located = (_in_parallel(step, shares) for step in (_add, _locate))
         progress("copying the same rows into bare tables")
         bare = _in_parallel(_copy, shares)
-    return Report("finder", _figures(files, added, located, bare), _remarks(files))
+        return Report("finder", [*_figures(files, added, located, bare), *_counts(url)], _remarks(files))
 
 
 def _figures(files: int, added: float, located: float, bare: float) -> list[Figure]:
@@ -76,9 +86,13 @@ def _figures(files: int, added: float, located: float, bare: float) -> list[Figu
         Figure("adding_s", added),
         Figure("locating_s", located),
         Figure("bare_copy_files_per_s", files / bare),
-        Figure("files", files),
-        Figure("replicas", COPIES * files),
     ]
+
+
+def _counts(url: str) -> list[Figure]:
+    """Count what is in the database afterwards."""
+    with psycopg.connect(url) as connection:
+        return [Figure(name, connection.execute(query).fetchall()[0][0]) for name, query in COUNTED.items()]
 
 
 def _remarks(files: int) -> list[str]:
@@ -125,11 +139,19 @@ def _stage(session: Session, user_id: int) -> int:
 
 def _in_parallel(step: Callable[[Share], None], shares: Sequence[Share]) -> float:
     """Run a step for all shares and return the seconds that it took; the processes are up before the clock starts."""
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        list(pool.map(abs, range(PROCESSES * 4)))
+    context = get_context("spawn")
+    everyone = context.Barrier(PROCESSES + 1)
+    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_meet, initargs=(everyone,)) as pool:
+        starts = [pool.submit(_did, number) for number in range(PROCESSES)]
+        _meet(everyone)
+        wait(starts)
         began = time.monotonic()
         list(pool.map(step, shares))
         return time.monotonic() - began
+
+
+def _meet(everyone: Barrier) -> None:
+    everyone.wait(START_SECONDS)
 
 
 def _add(share: Share) -> None:
@@ -140,6 +162,8 @@ def _add(share: Share) -> None:
         numbers = range(start, min(start + FILES_PER_TRANSACTION, end))
         with database.session(opened) as session:
             finding.add_files(session, share.stage_id, ((_did(number), 1_000_000) for number in numbers))
+    with database.session(opened) as session:
+        finding.refresh_statistics(session)
     opened.close()
 
 
@@ -149,13 +173,15 @@ def _locate(share: Share) -> None:
     after = 0
     while True:
         with database.session(opened) as session:
-            batch = finding.files_to_locate(session, share.stage_id, after, FILES_PER_QUESTION)
+            batch = finding.files_to_locate(session, share.stage_id, after, FILES_PER_ANSWER)
         if not batch:
             break
         copies = [copy for file in batch for copy in _copies(file.file_id, file.did)]
         with database.session(opened) as session:
             finding.put_replicas(session, share.stage_id, [file.file_id for file in batch], copies)
         after = batch[-1].file_id
+    with database.session(opened) as session:
+        finding.refresh_statistics(session)
     opened.close()
 
 
@@ -183,7 +209,7 @@ def _did(number: int) -> str:
 
 
 def _copies(file_id: int, did: str) -> list[LocatedReplica]:
-    first = random.Random(file_id).randrange(STORAGES)
+    first = file_id * 2_654_435_761 % STORAGES  # all over the place, but the same each time
     rses = [_rse((first + 7 * copy) % STORAGES) for copy in range(COPIES)]
     return [LocatedReplica(file_id, rse, f"root://{rse.lower()}.example.org//dune/{did}") for rse in rses]
 

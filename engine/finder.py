@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,13 @@ LOG = logging.getLogger(__name__)
 ACTOR: Final = "finder"
 FILES_PER_TRANSACTION: Final = 20_000
 FILES_PER_QUESTION: Final = 500
+FILES_PER_ANSWER: Final = 5_000
+"""What several answers of Rucio bring is written together: ten small transactions cost twice as much as one."""
+
+ASKING_SECONDS: Final = 10.0
+"""What Rucio has answered by then is written, however little: jobs wait for it, and the lease must not run out."""
+
+MANY_FILES: Final = 10_000
 LEASE_SECONDS: Final = 60.0
 """Leases only spare work: everything here may be done twice at once."""
 
@@ -60,6 +68,16 @@ class Located:
         return bool(self.located or self.not_found or self.problem)
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What Rucio says about some files of a stage."""
+
+    files: Sequence[FileToLocate]
+    places: Sequence[LocatedReplica]
+    problem: str = ""
+    """Why the others were not asked about."""
+
+
 def workflows_due(runtime: Runtime) -> list[int]:
     """List the workflows whose files are to be looked for now."""
     with runtime.session() as session:
@@ -95,21 +113,21 @@ def stages_to_locate(runtime: Runtime) -> list[int]:
 
 
 def locate_files(runtime: Runtime, stage_id: int) -> Located:
-    """Ask Rucio where the files of a stage lie; a file without a readable copy counts as not found."""
+    """Ask Rucio where the files of a stage lie; a file without a copy that the stage can read counts as not found."""
     lease = f"locate-{stage_id}"
-    located = not_found = 0
+    done, after = Located(stage_id), 0
     try:
-        for batch in _batches_to_locate(runtime, stage_id, lease):
-            places = _places(runtime, batch)
-            with runtime.session() as session:
-                done = finding.put_replicas(session, stage_id, [file.file_id for file in batch], places)
-            located, not_found = located + done.unallocated, not_found + done.notfound
-    except Unavailable as error:
-        LOG.warning("the files of stage %s cannot be located now: %s", stage_id, error)
-        return Located(stage_id, located, not_found, str(error))
+        while batch := _files_to_locate(runtime, stage_id, after, lease):
+            answer = _ask(runtime, batch)
+            done = _keep(runtime, done, answer)
+            if answer.problem:
+                LOG.warning("the files of stage %s cannot be located now: %s", stage_id, answer.problem)
+                break
+            after = answer.files[-1].file_id
     finally:
         _release(runtime, lease)
-    return Located(stage_id, located, not_found)
+    _refresh_statistics(runtime, done.located + done.not_found)
+    return done
 
 
 def _take_due(runtime: Runtime, workflow_id: int, lease: str) -> DueWorkflow | None:
@@ -133,6 +151,7 @@ def _search(runtime: Runtime, due: DueWorkflow) -> Found:
         if query.kind is InputKind.MQL:
             _check_count(due, runtime.metacat.summary(query.text).count)
         new_files = _add_files(runtime, due, _found_files(runtime, query))
+    _refresh_statistics(runtime, new_files)
     with runtime.session() as session:
         next_at = finding.finish(session, due.workflow_id, due.began_at)
     LOG.info("workflow %s: %s new files; looked for again: %s", due.workflow_id, new_files, next_at or "never")
@@ -200,17 +219,40 @@ def _end(runtime: Runtime, due: DueWorkflow, problem: str) -> Found:
     return Found(due.workflow_id, problem=problem)
 
 
-def _batches_to_locate(runtime: Runtime, stage_id: int, lease: str) -> Iterator[list[FileToLocate]]:
-    after = 0
-    while True:
+def _refresh_statistics(runtime: Runtime, files: int) -> None:
+    if files >= MANY_FILES:
         with runtime.session() as session:
-            if not leases.take(session, lease, HOLDER, LEASE_SECONDS):
-                return
-            batch = finding.files_to_locate(session, stage_id, after, FILES_PER_QUESTION)
-        if not batch:
-            return
-        yield batch
-        after = batch[-1].file_id
+            finding.refresh_statistics(session)
+
+
+def _files_to_locate(runtime: Runtime, stage_id: int, after: int, lease: str) -> list[FileToLocate]:
+    with runtime.session() as session:
+        if not leases.take(session, lease, HOLDER, LEASE_SECONDS):
+            return []
+        return finding.files_to_locate(session, stage_id, after, FILES_PER_ANSWER)
+
+
+def _ask(runtime: Runtime, batch: Sequence[FileToLocate]) -> _Answer:
+    """Ask about the files in turn, until all are asked about, it takes too long, or Rucio does not answer."""
+    files: list[FileToLocate] = []
+    places: list[LocatedReplica] = []
+    began = time.monotonic()
+    for question in chunks(batch, FILES_PER_QUESTION):
+        try:
+            places += _places(runtime, question)
+        except Unavailable as error:
+            return _Answer(files, places, str(error))
+        files += question
+        if time.monotonic() - began > ASKING_SECONDS:
+            break
+    return _Answer(files, places)
+
+
+def _keep(runtime: Runtime, done: Located, answer: _Answer) -> Located:
+    with runtime.session() as session:
+        file_ids = [file.file_id for file in answer.files]
+        new = finding.put_replicas(session, done.stage_id, file_ids, answer.places)
+    return Located(done.stage_id, done.located + new.unallocated, done.not_found + new.notfound, answer.problem)
 
 
 def _places(runtime: Runtime, batch: Sequence[FileToLocate]) -> list[LocatedReplica]:

@@ -19,9 +19,15 @@ _ADD_FILES = load("add_files")
 _ADD_MONTE_CARLO = load("add_monte_carlo")
 _STAGES_TO_LOCATE = load("stages_to_locate")
 _FILES_TO_LOCATE = load("files_to_locate")
-_IS_ONLINE = load("is_online").query.decode()
-_ENSURE_PLACEMENTS = load("ensure_located_placements", is_online=_IS_ONLINE)
-_PUT_REPLICAS = load("put_replicas", is_online=_IS_ONLINE)
+_LOCK_LOCATED = load("lock_located")
+_ENSURE_PLACEMENTS = load("ensure_located_placements")
+_PUT_REPLICAS = load("put_replicas")
+
+_FOUND_FILES: Final = "found_files", "did text, size_bytes bigint"
+_LOCATED_REPLICAS: Final = "located_replicas", "file_id bigint, rse text, wan_pfn text, lan_pfn text"
+_LOCATED_FILES: Final = "located_files", "file_id bigint, place tid, storage_ids int[]"
+# What the planner knows of a table is old while it is being filled, and reading all of it is never right here.
+_BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ def add_files(session: Session, stage_id: int, files: Iterable[tuple[str, int | 
     Those that the stage has already are left as they are. Tens of thousands at a time are best: a transaction of a
     million would run into the statement timeout.
     """
-    _copy(session, "found_files", "did text, size_bytes bigint", files)
+    _empty(session, *_FOUND_FILES)
+    _copy(session, "found_files", files)
     count: int = _ADD_FILES.one(session, stage_id=stage_id, actor=ACTOR)[0]
     return count
 
@@ -131,20 +138,37 @@ def put_replicas(
     """Keep where files lie, and let those wait for jobs that can be read at a known storage.
 
     `file_ids` are all files that the catalogue was asked about: those without a readable copy count as not found,
-    and copies that it no longer knows are forgotten. Files that have left `finding` meanwhile are left as they are.
+    as do those whose copies all lie where the stage takes no inputs from; the event says which. Copies that the
+    catalogue no longer knows are forgotten. Files that have left `finding` meanwhile are left as they are. Thousands
+    at a time are best.
     """
-    columns = "file_id bigint, rse text, wan_pfn text, lan_pfn text"
     rows = ((copy.file_id, copy.rse, copy.wan_pfn, copy.lan_pfn) for copy in replicas)
-    _copy(session, "located_replicas", columns, rows)
+    raw_connection(session).execute(_BY_INDEX)
+    _empty(session, *_LOCATED_REPLICAS)
+    _empty(session, *_LOCATED_FILES)
+    _copy(session, "located_replicas", rows)
+    _LOCK_LOCATED.run(session, stage_id=stage_id, file_ids=list(file_ids))
     _ENSURE_PLACEMENTS.run(session)
-    return Located(*_PUT_REPLICAS.one(session, stage_id=stage_id, file_ids=list(file_ids), actor=ACTOR))
+    return Located(*_PUT_REPLICAS.one(session, stage_id=stage_id, actor=ACTOR))
 
 
-def _copy(session: Session, table: LiteralString, columns: LiteralString, rows: Iterable[Row]) -> None:
-    """Send rows into a temporary table of the connection; its rows go at the end of the transaction."""
-    with raw_connection(session).cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({columns}) ON COMMIT DELETE ROWS")
-        cursor.execute(f"TRUNCATE {table}")
-        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+def refresh_statistics(session: Session) -> None:
+    """Let the planner look at the tables that finding fills, which autovacuum does a minute later at the earliest.
+
+    To be called in a transaction of its own: what another session is just working on is left to it.
+    """
+    raw_connection(session).execute("ANALYZE (SKIP_LOCKED) files, replicas, stage_placements")
+
+
+def _empty(session: Session, table: LiteralString, columns: LiteralString) -> None:
+    """See that there is an empty temporary table of the connection; its rows go at the end of the transaction."""
+    raw_connection(session).execute(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({columns}) ON COMMIT DELETE ROWS; TRUNCATE {table}"
+    )
+
+
+def _copy(session: Session, table: LiteralString, rows: Iterable[Row]) -> None:
+    """Send rows into a temporary table."""
+    with raw_connection(session).cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
