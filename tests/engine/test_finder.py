@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,17 +13,18 @@ from engine import finder
 from engine.adapters.metacat import MetaCat
 from engine.adapters.rucio import Rucio
 from engine.finder import Found, Located
-from engine.ports import NewFile
+from engine.ports import LocatedFile, NewFile
 from engine.runtime import Runtime
 from engine.settings import MetaCat as MetaCatSettings
 from engine.settings import Rucio as RucioSettings
 from justin.states import EventType, FileState, WorkflowState
-from models import leases, seed
+from models import finding, leases, seed
 from models.files import File, Replica
 from models.people import Quota
 from models.records import Event
+from models.statements import raw_connection
 from models.workflows import Workflow
-from tests.support.makers import make_stage, make_workflow
+from tests.support.makers import key, make_stage, make_workflow
 
 NOBODY = "http://127.0.0.1:9"
 SCOPE = "usertests"
@@ -194,6 +196,42 @@ def test_silent_catalogues_are_asked_again(grid_runtime: Runtime, prefix: str) -
     assert workflow_of(grid_runtime, workflow_id).state_message == ""
     (_, (located,)) = work(grid_runtime)
     assert located.located == 2
+
+
+class FadingRucio(Rucio):
+    """Answers a few questions about places, then is gone."""
+
+    def __init__(self, real: Runtime, questions: int) -> None:
+        super().__init__(RucioSettings(url=NOBODY), ["file"])
+        self._real, self._left = real.rucio, questions
+
+    def locate(self, dids: Sequence[str]) -> Iterator[LocatedFile]:
+        """Ask the real one, as long as it is there."""
+        self._left -= 1
+        return self._real.locate(dids) if self._left >= 0 else super().locate(dids)
+
+
+def test_what_was_answered_before_silence_is_kept(grid_runtime: Runtime, prefix: str) -> None:
+    lost = 2 * finder.FILES_PER_QUESTION + 1
+    with grid_runtime.session() as session:
+        stage_id = key(make_stage(session).stage_id)
+        finding.add_files(session, stage_id, ((f"{prefix}-{number}.root", number) for number in range(lost)))
+    fading = replace(grid_runtime, rucio=FadingRucio(grid_runtime, 2))
+    located = finder.locate_files(fading, stage_id)
+    assert (located.located, located.not_found) == (0, lost - 1)
+    assert "Rucio" in located.problem
+    assert finder.locate_files(grid_runtime, stage_id) == Located(stage_id, not_found=1)
+
+
+def test_many_new_files_are_known_to_the_planner(runtime: Runtime) -> None:
+    count = finder.MANY_FILES
+    submit(runtime, f"monte-carlo {count}")
+    with runtime.session() as session:
+        seed.ensure_monte_carlo(session)
+    work(runtime)
+    with runtime.session() as session:
+        known = raw_connection(session).execute("SELECT reltuples FROM pg_class WHERE relname = 'files'").fetchone()
+    assert known == (count,)
 
 
 def test_what_another_finder_holds_is_left_to_it(grid_runtime: Runtime, prefix: str) -> None:

@@ -15,7 +15,8 @@ from models.files import File, Placement, Replica, StagePlacement
 from models.finding import Located, LocatedReplica
 from models.moves import Reason
 from models.records import Event
-from models.workflows import Stage, Workflow
+from models.statements import raw_connection
+from models.workflows import Stage, StageStorage, Workflow
 from tests.support.makers import make_stage, make_workflow
 
 FOUND = [("usertests:b.root", 200), ("usertests:a.root", None)]
@@ -39,6 +40,12 @@ def copies(file_ids: Sequence[int], *rses: str) -> list[LocatedReplica]:
 def files_of(session: Session, stage_id: int) -> list[File]:
     session.expire_all()
     return list(session.exec(select(File).where(File.stage_id == stage_id).order_by(col(File.did))).all())
+
+
+def messages_of(session: Session, stage_id: int) -> list[str]:
+    """List what the events say beyond their type."""
+    found = select(Event).where(Event.stage_id == stage_id).order_by(col(Event.event_id))
+    return [event.details["message"] for event in session.exec(found).all() if event.details]
 
 
 def events_of(session: Session, stage_id: int) -> list[tuple[int | None, EventType]]:
@@ -172,6 +179,30 @@ def test_file_without_a_readable_copy_is_not_found(session: Session, rses: list[
     assert [file.state for file in files_of(session, stage_id)] == [FileState.NOTFOUND]
     assert waiting_of(session, stage_id) == set()
     assert events_of(session, stage_id)[1:] == [(file_ids[0], EventType.FILE_NOTFOUND)]
+    assert messages_of(session, stage_id) == ["no storage has a copy that can be read"]
+
+
+def test_file_without_a_copy_at_the_inputs_storages_is_not_found(session: Session) -> None:
+    stage_id, file_ids = make_finding(session, 3)
+    far = seed.ensure_storage(session, "FAR")
+    session.add(StageStorage(stage_id=stage_id, storage_id=far, for_input=True))
+    rows = [*copies(file_ids[:2], "NEAR"), *copies(file_ids[1:2], "FAR")]
+    assert finding.put_replicas(session, stage_id, file_ids, rows) == Located(1, 2)
+    assert [file.state for file in files_of(session, stage_id)] == [
+        FileState.NOTFOUND,
+        FileState.UNALLOCATED,
+        FileState.NOTFOUND,
+    ]
+    assert messages_of(session, stage_id) == [
+        "no copy at the storages that the stage takes its inputs from",
+        "no storage has a copy that can be read",
+    ]
+
+
+def test_storages_for_outputs_do_not_confine_inputs(session: Session) -> None:
+    stage_id, file_ids = make_finding(session, 1)
+    session.add(StageStorage(stage_id=stage_id, storage_id=seed.ensure_storage(session, "FAR"), for_input=False))
+    assert finding.put_replicas(session, stage_id, file_ids, copies(file_ids, "NEAR")) == Located(1, 0)
 
 
 def test_tape_copy_beside_one_on_disk_does_not_wait(session: Session) -> None:
@@ -213,6 +244,41 @@ def test_retried_file_forgets_copies_that_are_gone(session: Session) -> None:
     far = seed.ensure_storage(session, "FAR")
     assert [row.storage_id for row in session.exec(select(Replica).where(Replica.file_id == file_ids[0]))] == [far]
     assert waiting_of(session, stage_id) == {(file_ids[0], far)}
+
+
+def test_retried_file_keeps_what_is_still_there(session: Session) -> None:
+    stage_id, file_ids = make_finding(session, 1)
+    tape, near = (seed.ensure_storage(session, name) for name in ("TAPE", "NEAR"))
+    until = datetime.now(UTC) + timedelta(hours=1)
+    session.add(Replica(file_id=file_ids[0], storage_id=tape, wan_pfn="root://old", accessible_until=until))
+    assert finding.put_replicas(session, stage_id, file_ids, copies(file_ids, "NEAR", "TAPE")) == Located(1, 0)
+    session.expire_all()
+    assert session.get_one(Replica, (file_ids[0], near)).wan_pfn == f"root://NEAR/{file_ids[0]}"
+    kept = session.get_one(Replica, (file_ids[0], tape))
+    assert (kept.wan_pfn, kept.accessible_until) == (f"root://TAPE/{file_ids[0]}", until)
+
+
+def test_locating_never_reads_the_whole_of_a_table(fresh_database: Database) -> None:
+    with database.session(fresh_database) as session:
+        stage_id, file_ids = make_finding(session, 2000)
+        finding.put_replicas(session, stage_id, file_ids[:1000], copies(file_ids[:1000], "NEAR", "FAR"))
+    counted = "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname IN ('files', 'replicas')"
+    for first in (1000, 1500):
+        with database.session(fresh_database) as session:
+            some = file_ids[first : first + 500]
+            finding.put_replicas(session, stage_id, some, copies(some, "NEAR", "FAR"))
+            assert raw_connection(session).execute(counted).fetchall() == [(0,)]
+
+
+def test_statistics_are_there_when_many_files_were_located(fresh_database: Database) -> None:
+    with database.session(fresh_database) as session:
+        stage_id, file_ids = make_finding(session, 500)
+        finding.put_replicas(session, stage_id, file_ids, copies(file_ids, "NEAR", "FAR"))
+    with database.session(fresh_database) as session:
+        finding.refresh_statistics(session)
+    with database.session(fresh_database) as session:
+        counted = "SELECT reltuples FROM pg_class WHERE relname IN ('files', 'replicas', 'stage_placements') ORDER BY 1"
+        assert raw_connection(session).execute(counted).fetchall() == [(2,), (500,), (1000,)]
 
 
 def test_locators_at_once_locate_each_file_once(fresh_database: Database) -> None:
