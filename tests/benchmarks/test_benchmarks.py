@@ -3,9 +3,12 @@
 import json
 import math
 
+import psycopg
 import pytest
 
-from benchmarks import __main__, wrapper
+from benchmarks import __main__, claim, claim_http, claim_world, finder, wrapper
+from benchmarks.claim import Problem
+from benchmarks.claim_world import Size
 from benchmarks.report import Figure, Report
 from benchmarks.wrapper import Place
 from engine.runtime import Runtime
@@ -26,6 +29,38 @@ def test_the_wrapper_is_measured(grid_runtime: Runtime) -> None:
     assert 0 < told["floor_s"] < told["overhead_s"] <= told["overhead_longest_s"]
     assert told["jobs"] == 2
     assert told["record_results_s"] + told["confirm_results_s"] < told["total_s"]
+
+
+def test_the_finder_is_measured() -> None:
+    told = numbers(finder.measure_files(2_000))
+    assert told["files_per_s"] > 0
+    assert told["seconds"] == pytest.approx(told["adding_s"] + told["locating_s"])
+    assert told["bare_copy_files_per_s"] > 0
+    assert (told["files"], told["replicas"], told["events"]) == (2_000, 4_000, 4_000)
+
+
+def test_claims_are_measured() -> None:
+    size = Size(waiting=20_000, running_jobs=1_000, submitted_jobs=0, stages=4)
+    small = Size(waiting=1_000, running_jobs=50, submitted_jobs=0, stages=2)
+    large = Size(waiting=1_000, processed=2_000, running_jobs=50, submitted_jobs=0, stages=2)
+    told = numbers(claim.measure_problem(Problem(size, small, large, seconds=0.2, at_once=(4,), http=False)))
+    assert told["matching_per_s"] == told["matching_per_s_4"] > 0
+    assert told["pgbench_per_s"] == told["pgbench_per_s_4"] > 0
+    assert told["matching_none"] == 0
+    assert told["claim_cost_ratio_10m"] > 0
+
+
+def test_claims_over_http_are_measured(database_url: str) -> None:
+    jobs, files_per_job = 8, 3
+    claim_world.build(database_url, Size(waiting=1_000, running_jobs=0, submitted_jobs=jobs, stages=2))
+    told = claim_http.measure(database_url, claim_world.submitted_jobs(database_url), jobs, files_per_job)
+    assert told.get_jobscript_per_s > 0
+    assert told.get_file_per_s > 0
+    assert (told.false_none, told.other_replies) == (0, 0)
+    with psycopg.connect(database_url) as connection:
+        given = connection.execute("SELECT count(*) FROM files WHERE state = 'allocated'").fetchone()
+        started = connection.execute("SELECT count(*) FROM jobs WHERE state = 'processing'").fetchone()
+    assert (given, started) == ((jobs * files_per_job,), (jobs,))
 
 
 def test_the_table_shows_each_figure_beside_its_peer(capsys: pytest.CaptureFixture[str]) -> None:
