@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ from localgrid.pool.layout import Settings as PoolSettings
 from localgrid.ports import free_port
 from localgrid.processes import Component
 from localgrid.readiness import answers
+from tests.support import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 180.0
+
+# Prefect takes its time, and a server that is asked all the time takes more.
+wait_until = partial(waiting.wait_until, seconds=LIMIT_SECONDS, pause_seconds=0.1)
 WORKER = "worker"
 
 
@@ -90,14 +94,6 @@ class Worker:
     def log(self) -> str:
         """What it has written."""
         return processes.log_path(self.prefect.directory, WORKER).read_text()
-
-
-def wait_until(true: Callable[[], object], seconds: float = LIMIT_SECONDS) -> None:
-    """Look again and again until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from localgrid.errors import GridError, NoGridError
 from localgrid.grid import Grid, environment
 from localgrid.guard import cleaned_up
 from localgrid.identity import PROC, Identity
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {"postgres", "rucio", "rucio-daemons", "metacat", "pool"}
@@ -136,8 +137,7 @@ def test_killed_components_are_started_again_and_only_those(place: Path) -> None
     killed = [before[name] for name in ("metacat", "postgres", "rucio")]
     for identity in killed:
         os.kill(identity.pid, signal.SIGKILL)
-    while any(identity.alive() for identity in killed):
-        time.sleep(0.01)
+    wait_until(lambda: not any(identity.alive() for identity in killed))
     states = {each.component: each.state for each in lifecycle.status(place)}
     assert states == {**dict.fromkeys(NAMES, "running"), **dict.fromkeys(("metacat", "postgres", "rucio"), "died")}
     lifecycle.up(place, fast=True)

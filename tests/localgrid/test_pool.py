@@ -4,14 +4,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.processes import ProcessPool
 from engine.errors import Unavailable
-from engine.ports import JobOrder, JobTicket, PoolJob, PoolState
+from engine.ports import PoolJob, PoolState
 from localgrid import processes
 from localgrid.guard import cleaned_up
 from localgrid.identity import Identity
@@ -19,11 +19,11 @@ from localgrid.pool import jobs, layout
 from localgrid.pool.layout import Place, Settings
 from localgrid.pool.server import end_jobs
 from localgrid.processes import Component
+from tests.support.makers import SITE
+from tests.support.own_pool import PATH, make_order
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = "UK_Manchester"
-PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-LIMIT_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -61,36 +61,12 @@ def kill_server(home: Path) -> None:
     assert known
     assert known.identity
     os.kill(known.identity.pid, signal.SIGKILL)
-    wait(lambda: not known.running())
-
-
-def order(home: Path, program: str, jobs: int = 1, sites: tuple[str, ...] = (SITE,), gpus: int = 0) -> JobOrder:
-    wrapper = home / "wrapper.py"
-    wrapper.write_text(program)
-    return JobOrder(
-        tickets=tuple(JobTicket(secret=f"secret {number}") for number in range(jobs)),
-        wrapper=wrapper,
-        configuration={"allocator_url": "http://127.0.0.1:1/"},
-        processors=2,
-        rss_bytes=3000 << 20,
-        wall_seconds=600,
-        gpus=gpus,
-        sites=sites,
-        hint="w1s1",
-        classads={"Project": 'the "best"'},
-    )
-
-
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+    wait_until(lambda: not known.running())
 
 
 def ended(pool: ProcessPool, jobsub_ids: list[str]) -> list[PoolJob]:
     over = {PoolState.COMPLETED, PoolState.REMOVED}
-    wait(lambda: all(job.state in over for job in pool.jobs(jobsub_ids).values()))
+    wait_until(lambda: all(job.state in over for job in pool.jobs(jobsub_ids).values()))
     found = pool.jobs(jobsub_ids)
     return [found[jobsub_id] for jobsub_id in jobsub_ids]
 
@@ -112,7 +88,7 @@ print(open(os.environ["_CONDOR_JOB_AD"]).read(), open(os.environ["_CONDOR_MACHIN
 print(os.getcwd() == os.environ["_CONDOR_SCRATCH_DIR"], os.path.isdir(os.environ["TMPDIR"]))
 raise SystemExit(7)
 """
-    (jobsub_id,) = pool.submit(order(home, program))
+    (jobsub_id,) = pool.submit(make_order(home, program))
     (job,) = ended(pool, [jobsub_id])
     told = pool.log(jobsub_id) or ""
     assert (job.state, job.exit_status) == (PoolState.COMPLETED, 7)
@@ -129,7 +105,7 @@ raise SystemExit(7)
 
 
 def test_files_of_an_ended_job_are_gone(home: Path, pool: ProcessPool) -> None:
-    jobsub_ids = pool.submit(order(home, "import os; os.mkdir('a', 0o500)"))
+    jobsub_ids = pool.submit(make_order(home, "import os; os.mkdir('a', 0o500)"))
     ended(pool, jobsub_ids)
     job_directory = home / "pool" / "clusters" / "1" / "0"
     assert not (job_directory / "scratch").exists()
@@ -139,9 +115,9 @@ def test_files_of_an_ended_job_are_gone(home: Path, pool: ProcessPool) -> None:
 def test_jobs_wait_for_the_slots_of_their_sites(home: Path, pool: ProcessPool) -> None:
     gate = home / "gate"
     program = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\n"
-    jobsub_ids = pool.submit(order(home, program, jobs=4))
-    elsewhere = pool.submit(order(home, program, sites=("CH_CERN",)))
-    wait(lambda: state(pool, elsewhere[0]) == PoolState.RUNNING)
+    jobsub_ids = pool.submit(make_order(home, program, jobs=4))
+    elsewhere = pool.submit(make_order(home, program, sites=("CH_CERN",)))
+    wait_until(lambda: state(pool, elsewhere[0]) == PoolState.RUNNING)
     states = [pool.jobs(jobsub_ids)[jobsub_id].state for jobsub_id in jobsub_ids]
     assert states == [PoolState.RUNNING, PoolState.RUNNING, PoolState.IDLE, PoolState.IDLE]
     gate.touch()
@@ -149,8 +125,8 @@ def test_jobs_wait_for_the_slots_of_their_sites(home: Path, pool: ProcessPool) -
 
 
 def test_waiting_and_running_jobs_can_be_removed(home: Path, pool: ProcessPool) -> None:
-    jobsub_ids = pool.submit(order(home, "import time; time.sleep(600)", jobs=3))
-    wait(lambda: state(pool, jobsub_ids[0]) == PoolState.RUNNING)
+    jobsub_ids = pool.submit(make_order(home, "import time; time.sleep(600)", jobs=3))
+    wait_until(lambda: state(pool, jobsub_ids[0]) == PoolState.RUNNING)
     pool.remove([jobsub_ids[0], jobsub_ids[2], "99.0@nowhere"])
     removed = ended(pool, [jobsub_ids[0], jobsub_ids[2]])
     assert {job.state for job in removed} == {PoolState.REMOVED}
@@ -159,15 +135,15 @@ def test_waiting_and_running_jobs_can_be_removed(home: Path, pool: ProcessPool) 
 
 def test_job_that_ignores_the_request_to_stop_is_killed(home: Path, pool: ProcessPool) -> None:
     program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True)\n"
-    (jobsub_id,) = pool.submit(order(home, program + "time.sleep(600)"))
-    wait(lambda: "deaf" in (pool.log(jobsub_id) or ""))
+    (jobsub_id,) = pool.submit(make_order(home, program + "time.sleep(600)"))
+    wait_until(lambda: "deaf" in (pool.log(jobsub_id) or ""))
     pool.remove([jobsub_id])
     assert ended(pool, [jobsub_id])[0].state == PoolState.REMOVED
 
 
 def test_nothing_of_a_job_outlives_it(home: Path, pool: ProcessPool) -> None:
     program = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '600']).pid)"
-    (jobsub_id,) = pool.submit(order(home, program))
+    (jobsub_id,) = pool.submit(make_order(home, program))
     ended(pool, [jobsub_id])
     assert Identity.of(int(pool.log(jobsub_id) or 0)) is None
 
@@ -180,11 +156,11 @@ open({str(runs)!r}, "a").write(os.environ["JUSTIN_JOBSUB_ID"] + chr(10))
 while not os.path.exists({str(gate)!r}): time.sleep(0.02)
 raise SystemExit(5)
 """
-    jobsub_ids = pool.submit(order(home, program, jobs=3))
-    wait(lambda: runs.exists() and len(runs.read_text().splitlines()) == 2)
+    jobsub_ids = pool.submit(make_order(home, program, jobs=3))
+    wait_until(lambda: runs.exists() and len(runs.read_text().splitlines()) == 2)
     kill_server(home)
     gate.touch()
-    wait((home / "pool" / "clusters" / "1" / "0" / "exit").exists)
+    wait_until((home / "pool" / "clusters" / "1" / "0" / "exit").exists)
     assert state(pool, jobsub_ids[0]) == PoolState.RUNNING
     serve(home)
     assert [job.exit_status for job in ended(pool, jobsub_ids)] == [5, 5, 5]
@@ -192,8 +168,8 @@ raise SystemExit(5)
 
 
 def test_job_whose_processes_vanished_ends_as_killed(home: Path, pool: ProcessPool) -> None:
-    (jobsub_id,) = pool.submit(order(home, "print('on', flush=True); import time; time.sleep(600)"))
-    wait(lambda: "on" in (pool.log(jobsub_id) or ""))
+    (jobsub_id,) = pool.submit(make_order(home, "print('on', flush=True); import time; time.sleep(600)"))
+    wait_until(lambda: "on" in (pool.log(jobsub_id) or ""))
     kill_server(home)
     starter = Identity.parse((home / "pool" / "clusters" / "1" / "0" / "process").read_text())
     assert starter
@@ -204,7 +180,7 @@ def test_job_whose_processes_vanished_ends_as_killed(home: Path, pool: ProcessPo
 
 
 def test_killed_program_ends_with_its_signal(home: Path, pool: ProcessPool) -> None:
-    (jobsub_id,) = pool.submit(order(home, "import os; os.kill(os.getpid(), 9)"))
+    (jobsub_id,) = pool.submit(make_order(home, "import os; os.kill(os.getpid(), 9)"))
     assert ended(pool, [jobsub_id])[0].exit_status == 137
 
 
@@ -212,19 +188,19 @@ def test_of_two_starters_one_runs_the_job(tmp_path: Path) -> None:
     settings = Settings(slots={SITE: 1}, entries=entries(), path=PATH, name="pool.localhost")
     layout.create(tmp_path, settings)
     runs = tmp_path / "runs"
-    jobsub_ids = ProcessPool(tmp_path).submit(order(tmp_path, f"open({str(runs)!r}, 'a').write('ran ')"))
+    jobsub_ids = ProcessPool(tmp_path).submit(make_order(tmp_path, f"open({str(runs)!r}, 'a').write('ran ')"))
     (job,) = layout.jobs_of(tmp_path / "queue" / "1", settings.name)
     assert [job.jobsub_id] == jobsub_ids
     for _ in range(5):
         jobs.begin(job, Place(SITE, "slot1", time.time()), settings)
-    wait(lambda: job.exit_status() is not None)
+    wait_until(lambda: job.exit_status() is not None)
     assert runs.read_text() == "ran "
 
 
 def test_job_that_can_never_run_here_is_held_with_the_reason(home: Path, pool: ProcessPool) -> None:
-    (at_sea,) = pool.submit(order(home, "", sites=("NO_Where",)))
-    (with_gpu,) = pool.submit(order(home, "", gpus=1))
-    wait(lambda: state(pool, with_gpu) == PoolState.HELD)
+    (at_sea,) = pool.submit(make_order(home, "", sites=("NO_Where",)))
+    (with_gpu,) = pool.submit(make_order(home, "", gpus=1))
+    wait_until(lambda: state(pool, with_gpu) == PoolState.HELD)
     assert pool.jobs([at_sea])[at_sea].reason == "no slots at NO_Where"
     assert pool.jobs([with_gpu])[with_gpu].reason == "no slot here has GPUs"
     pool.remove([at_sea])
@@ -232,8 +208,8 @@ def test_job_that_can_never_run_here_is_held_with_the_reason(home: Path, pool: P
 
 
 def test_pool_forgets_ended_jobs_only(home: Path, pool: ProcessPool) -> None:
-    jobsub_ids = pool.submit(order(home, "", jobs=2))
-    waiting = pool.submit(order(home, "import time; time.sleep(600)"))
+    jobsub_ids = pool.submit(make_order(home, "", jobs=2))
+    waiting = pool.submit(make_order(home, "import time; time.sleep(600)"))
     ended(pool, jobsub_ids)
     pool.forget([*jobsub_ids, *waiting])
     assert pool.jobs(jobsub_ids) == {}
@@ -243,8 +219,8 @@ def test_pool_forgets_ended_jobs_only(home: Path, pool: ProcessPool) -> None:
 
 
 def test_shutting_down_ends_the_jobs(home: Path, pool: ProcessPool) -> None:
-    (jobsub_id,) = pool.submit(order(home, "import os, time; print(os.getpid(), flush=True); time.sleep(600)"))
-    wait(lambda: pool.log(jobsub_id))
+    (jobsub_id,) = pool.submit(make_order(home, "import os, time; print(os.getpid(), flush=True); time.sleep(600)"))
+    wait_until(lambda: pool.log(jobsub_id))
     pid = int(pool.log(jobsub_id) or 0)
     processes.stop(home, "pool")
     assert Identity.of(pid) is None
@@ -252,12 +228,12 @@ def test_shutting_down_ends_the_jobs(home: Path, pool: ProcessPool) -> None:
 
 
 def test_cluster_numbers_never_come_again(home: Path, pool: ProcessPool) -> None:
-    first = pool.submit(order(home, ""))
+    first = pool.submit(make_order(home, ""))
     ended(pool, first)
     pool.forget(first)
-    assert pool.submit(order(home, "")) != first
+    assert pool.submit(make_order(home, "")) != first
 
 
 def test_missing_pool_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="process pool"):
-        ProcessPool(tmp_path / "nothing").submit(order(tmp_path, ""))
+        ProcessPool(tmp_path / "nothing").submit(make_order(tmp_path, ""))

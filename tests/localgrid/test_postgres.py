@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from localgrid import accounts, postgres, postgres_programs, processes
 from localgrid.errors import GridError
 from localgrid.identity import working_in
 from localgrid.postgres import Server
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,10 +72,7 @@ with postgres.running(Path({str(tmp_path)!r}), fast=True) as server:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     server = Server(done.stdout.strip())
-    deadline = time.monotonic() + 30
-    while server.accepts_connections() or (tmp_path / "run").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: not (server.accepts_connections() or (tmp_path / "run").exists()))
 
 
 def test_killed_server_starts_again_on_its_data(tmp_path: Path) -> None:

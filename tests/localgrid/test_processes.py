@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from localgrid.components import in_order, start_all, stop_all
 from localgrid.errors import ComponentError, GridError
 from localgrid.identity import Identity
 from localgrid.processes import Component
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,10 +108,7 @@ processes.start(Path({str(tmp_path)!r}), processes.Component(
     name="sleeper", command=("sleep", "600"), ready=lambda: False, ready_seconds=600))
 """
     with subprocess.Popen([sys.executable, "-c", slow]) as starter:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "run" / "sleeper.pid").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until((tmp_path / "run" / "sleeper.pid").exists)
         starter.send_signal(signal.SIGKILL)
     left = identity(tmp_path)
     assert left.alive()

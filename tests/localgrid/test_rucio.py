@@ -1,10 +1,10 @@
 """Rucio, through its own client, and what its daemons do."""
 
-import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +14,10 @@ import pytest
 from localgrid import lifecycle, rucio_environment
 from localgrid.grid import Grid
 from localgrid.rucio_environment import is_built
+from tests.support import waiting
 
-LIMIT_SECONDS = 120.0
+# As many passes of the daemons as it takes.
+wait_until = partial(waiting.wait_until, seconds=120, pause_seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,6 @@ def catalogue(grid: Grid) -> Iterator[Catalogue]:
         yield Catalogue(Client(account="justin", auth_type="userpass", creds=creds, **urls), grid)
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.5)
-
-
 def test_storages_are_known_with_their_sites_and_distances(catalogue: Catalogue) -> None:
     sites = {site.rse: site.name for site in catalogue.grid.sites}
     assert {rse["rse"] for rse in catalogue.client.list_rses("site=UK_Manchester|site=CH_CERN|site=US_FNAL")} == set(
@@ -96,7 +91,7 @@ def test_rule_elsewhere_is_carried_out(catalogue: Catalogue) -> None:
     dataset = catalogue.dataset()
     names = [catalogue.upload("MANCHESTER", dataset) for _ in range(2)]
     rule = catalogue.rule(dataset, "FNAL")
-    wait(lambda: catalogue.client.get_replication_rule(rule)["state"] == "OK")
+    wait_until(lambda: catalogue.client.get_replication_rule(rule)["state"] == "OK")
     for name in names:
         copies = catalogue.paths(name)
         assert copies["FNAL"].read_bytes() == copies["MANCHESTER"].read_bytes()
@@ -107,19 +102,19 @@ def test_daemons_lock_files_that_come_after_the_rule(catalogue: Catalogue) -> No
     catalogue.upload("CERN", dataset)
     rule = catalogue.rule(dataset, "CERN")
     late = catalogue.upload("CERN", dataset)
-    wait(lambda: late in {lock["name"] for lock in catalogue.client.list_replica_locks(rule)})
+    wait_until(lambda: late in {lock["name"] for lock in catalogue.client.list_replica_locks(rule)})
 
 
 def test_daemons_delete_what_has_expired(catalogue: Catalogue) -> None:
     name = catalogue.upload("CERN")
     (path,) = catalogue.paths(name).values()
     catalogue.rule(name, "CERN", lifetime_seconds=-1)
-    wait(lambda: not path.exists())
+    wait_until(lambda: not path.exists())
 
 
 def test_usage_is_counted(catalogue: Catalogue) -> None:
     catalogue.rule(catalogue.upload("FNAL"), "FNAL")
-    wait(lambda: next(iter(catalogue.client.get_local_account_usage("justin", rse="FNAL")))["files"] > 0)
+    wait_until(lambda: next(iter(catalogue.client.get_local_account_usage("justin", rse="FNAL")))["files"] > 0)
 
 
 def test_catalogue_is_filled_once(grid: Grid, catalogue: Catalogue) -> None:

@@ -1,6 +1,5 @@
 """PostgreSQL goes away under the services: callers are told to come back, and whether anything may have been done."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from services.api.app import create_app as create_api
 from tests.support.runtimes import out_of_reach
 from tests.support.serving import serving
 from tests.support.signed_job import SignedJob
+from tests.support.waiting import wait_until
 
 JOB = Job(jobsub_id="1.0@here", secret="a" * 64, jobscript_secret="b" * 64)
 
@@ -98,8 +98,5 @@ def cut_off(url: str) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    deadline = time.monotonic() + 30
     with psycopg.connect(url, autocommit=True) as connection:
-        while not connection.execute(statement).fetchall():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: connection.execute(statement).fetchall())

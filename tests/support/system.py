@@ -2,8 +2,7 @@
 
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,10 @@ from scripts import servers
 from scripts.servers import ALLOCATOR, ROOT, Servers
 from tests.support.grid import free_directory
 from tests.support.rows import Rows
+from tests.support.waiting import wait_until
 
 AGENTS = "agents"
 SLOTS_PER_SITE = 2
-POLL_SECONDS = 0.01
 FINISH_SECONDS = 150.0
 
 # Patience that suits a test: what takes minutes in production takes seconds here.
@@ -39,21 +38,6 @@ SETTINGS = {
     "JUSTIN_OUTPUTS__FIRST_RETRY_SECONDS": "1",
     "JUSTIN_OUTPUTS__LAST_RETRY_SECONDS": "2",
 }
-
-
-def comes_true(true: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Look again and again until something is so; say whether it came to that."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Look again and again until something is so, which it must come to be."""
-    assert comes_true(true, seconds), "it never came to that"
 
 
 def kill_component(directory: Path, name: str) -> None:

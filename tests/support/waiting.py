@@ -3,12 +3,20 @@
 import time
 from collections.abc import Callable
 
-PAUSE_SECONDS = 0.02
+SECONDS = 60.0
+PAUSE_SECONDS = 0.01
 
 
-def wait_until(done: Callable[[], object], seconds: float = 60) -> None:
-    """Ask again and again until it is so; fail at the time limit."""
+def comes_true(true: Callable[[], object], seconds: float = SECONDS, pause_seconds: float = PAUSE_SECONDS) -> bool:
+    """Look again and again until something is so; say whether it came to that."""
     deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"it is not so after {seconds} s"
-        time.sleep(PAUSE_SECONDS)
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause_seconds)
+    return True
+
+
+def wait_until(true: Callable[[], object], seconds: float = SECONDS, pause_seconds: float = PAUSE_SECONDS) -> None:
+    """Look again and again until something is so, which it must come to be."""
+    assert comes_true(true, seconds, pause_seconds), "it never came to that"

@@ -21,7 +21,8 @@ from scripts.dimuon import EXAMPLES
 from scripts.servers import ROOT, WORKER, Servers
 from tests.support import books
 from tests.support.rows import Rows
-from tests.support.system import kill_component, wait_until
+from tests.support.system import kill_component
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.prefect, pytest.mark.timeout(900)]
 

@@ -1,5 +1,6 @@
 """Whatever is killed, and whenever: after a restart each input is processed exactly once and no book disagrees."""
 
+from functools import partial
 from pathlib import Path
 from typing import LiteralString
 
@@ -9,7 +10,8 @@ from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
 from scripts.servers import ALLOCATOR
 from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
-from tests.support.system import AGENTS, System, comes_true, wait_until
+from tests.support.system import AGENTS, System
+from tests.support.waiting import comes_true, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -64,7 +66,7 @@ def test_a_server_killed_in_each_step_loses_nothing(system: System, tmp_path: Pa
 
     workflow_id = system.submit(workflow_over(mql))
     for question in STEPS.values():
-        wait_until(lambda asked=question: bool(system.rows.ask(asked, workflow_id)))  # type: ignore[misc]
+        wait_until(partial(system.rows.ask, question, workflow_id))
         system.kill(SERVERS[victim])
         system.start()
     system.finish(workflow_id)
@@ -110,7 +112,7 @@ def strike_while_confirming(system: System, workflow_id: int) -> bool:
     with system.held(ALLOCATOR):
         for job in system.rows.ask(JOBS, workflow_id, "outputting"):
             # If it had not been told yet where to upload to, there is nothing to wait for.
-            if comes_true(lambda made=job["job_id"]: uploaded(system, made), seconds=1):  # type: ignore[misc]
+            if comes_true(partial(uploaded, system, job["job_id"]), seconds=1):
                 system.kill_job(job["jobsub_id"])
                 return True
     return False

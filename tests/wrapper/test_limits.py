@@ -3,20 +3,15 @@
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.support.scripted_allocator import Answer, ScriptedAllocator, file_target, problem
+from tests.support.waiting import wait_until
 from tests.wrapper.conftest import Slot, alive, finish
 
 SLEEPS = "#!/bin/sh\necho started\nsleep {seconds}\n"
 PATTERN = {"pattern_id": 1, "pattern": "*.root", "for_next_stage": False}
-
-
-def wait_for(path: Path, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.01)
 
 
 def test_wall_time_overrun_keeps_the_log(slot: Slot, allocator: ScriptedAllocator) -> None:
@@ -84,11 +79,8 @@ def test_heartbeats_carry_the_log_and_can_stop_the_job(
 ) -> None:
     slot.settings["heartbeat_seconds"] = 0.2
     process = slot.start_with(SLEEPS.format(seconds=601.5))
-    wait_for(slot.workspace / "jobscript.log")
-    deadline = time.monotonic() + 20
-    while not any(beat.jobscript_log == "started\n" for beat in allocator.messages("send_heartbeat")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until((slot.workspace / "jobscript.log").exists)
+    wait_until(lambda: "started\n" in {beat.jobscript_log for beat in allocator.messages("send_heartbeat")})
     allocator.stop_reason = "the workflow was cancelled"
 
     finished = finish(process)
@@ -134,7 +126,7 @@ def test_ended_job_uploads_nothing(slot: Slot, allocator: ScriptedAllocator, tmp
 
 def test_slot_that_is_taken_away_gives_the_job_back(slot: Slot, allocator: ScriptedAllocator) -> None:
     process = slot.start_with(SLEEPS.format(seconds=603.5).replace("echo started", "touch started"))
-    wait_for(slot.workspace / "started")
+    wait_until((slot.workspace / "started").exists)
 
     process.send_signal(signal.SIGTERM)
     finished = finish(process)
@@ -162,18 +154,19 @@ def test_killed_wrapper_leaves_nothing_running_and_is_reported(slot: Slot, alloc
     for number, (half, reason) in enumerate((("first", "stopped"), ("second", "wrapper_error"))):
         slot.directory = slot.directory.parent / half
         process = slot.start_with(SLEEPS.format(seconds=604.5 + number).replace("echo started", "touch started"))
-        wait_for(slot.workspace / "started")
+        wait_until((slot.workspace / "started").exists)
         victim = process.pid if half == "first" else _worker_of(process.pid)
 
         os.kill(victim, signal.SIGKILL)
         finish(process)
 
-        deadline = time.monotonic() + 10
-        while len(allocator.messages("job_aborted")) <= number:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(partial(are_told, allocator, number + 1))
         assert allocator.messages("job_aborted")[number].reason == reason
         assert alive(f"sleep\x00{604.5 + number}") == []
+
+
+def are_told(allocator: ScriptedAllocator, ends: int) -> bool:
+    return len(allocator.messages("job_aborted")) == ends
 
 
 def _worker_of(guardian: int) -> int:
