@@ -140,7 +140,8 @@ class Transport:
     def _pause(self, attempt: int, response: httpx.Response | None) -> None:
         """Wait before the next try, spread so that many clients do not come back at once."""
         retry_after = response.headers.get("Retry-After", "") if response is not None else ""
-        pause = self._patience.first_pause_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+        spread = random.uniform(0.5, 1.5)  # noqa: S311  guards nothing
+        pause = self._patience.first_pause_seconds * 2 ** (attempt - 1) * spread
         asked = float(retry_after) if retry_after.isdecimal() else 0.0
         self._sleep(min(max(pause, asked), self._patience.longest_pause_seconds))
 

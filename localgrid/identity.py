@@ -37,10 +37,10 @@ class Identity:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Read `PID START_TICKS BOOT`, as the launching shells write it; None when it is incomplete."""
-        words = text.split()
-        if len(words) < 3 or not (words[0].isdigit() and words[1].isdigit()):  # noqa: PLR2004
-            return None
-        return cls(int(words[0]), int(words[1]), words[2])
+        match text.split():
+            case [pid, start_ticks, boot, *_] if pid.isdigit() and start_ticks.isdigit():
+                return cls(int(pid), int(start_ticks), boot)
+        return None
 
     def alive(self) -> bool:
         """Say whether this very process still runs; one that only waits to be reaped does not."""

@@ -122,7 +122,8 @@ def record(directory: Path, name: str) -> Record | None:
         data_directory=Path(said["data_directory"]) if said["data_directory"] else None,
         program=said["program"],
         identity=Identity.parse(line),
-        fingerprint=line.split()[3] if len(line.split()) > 3 else "",  # noqa: PLR2004
+        # Behind the identity.
+        fingerprint="".join(line.split()[3:4]),
     )
 
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 import psycopg
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError  # noqa: A004  the pool's own error
+from sqlalchemy import exc
 
-ERRORS: Final = (SQLAlchemyError, psycopg.Error)
+ERRORS: Final = (exc.SQLAlchemyError, psycopg.Error)
 """All that the database may raise."""
 
 # The first two characters of SQLSTATE: connection, insufficient resources, operator intervention.
@@ -14,9 +14,10 @@ _STATES: Final = frozenset({"08", "53", "57"})
 
 def is_outage(error: BaseException) -> bool:
     """Say whether the same may work later, without any change to the program."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, exc.TimeoutError):
+        # No connection of the pool became free.
         return True
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
     if not isinstance(cause, psycopg.OperationalError):
         return False
     return cause.sqlstate is None or cause.sqlstate[:2] in _STATES

@@ -14,7 +14,7 @@ from typing import Any
 def _stand_in() -> ModuleType:
     module = ModuleType("wsdbtools")
     module.__spec__ = ModuleSpec("wsdbtools", None)
-    module.ConnectionPool = None  # type: ignore[attr-defined]
+    vars(module)["ConnectionPool"] = None
     return module
 
 

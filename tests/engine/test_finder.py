@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -35,11 +36,11 @@ def prefix() -> str:
     return f"{SCOPE}:{uuid.uuid4().hex[:8]}"
 
 
-def submit(runtime: Runtime, mql: str, **values: object) -> int:
+def submit(runtime: Runtime, mql: str, **values: Any) -> int:
     """Make a running workflow of two stages whose files are due."""
-    row = {"mql": mql, "refind_next_at": datetime.now(UTC) - timedelta(seconds=1)} | values
+    row: dict[str, Any] = {"mql": mql, "refind_next_at": datetime.now(UTC) - timedelta(seconds=1)} | values
     with runtime.session() as session:
-        workflow = make_workflow(session, user="justin", **row)  # type: ignore[arg-type]
+        workflow = make_workflow(session, user="justin", **row)
         for number in (1, 2):
             make_stage(session, workflow, stage_number=number)
         assert workflow.workflow_id is not None

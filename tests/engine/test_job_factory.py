@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from models.people import Quota
 from models.workflows import Stage, Workflow
 from tests.support.makers import SITE, make_files, make_job, make_site, make_stage, make_workflow
 from tests.support.mortal import Killed
+
+LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
 @pytest.fixture
@@ -115,13 +118,16 @@ def test_higher_priority_comes_first(runtime: Runtime) -> None:
     assert [job.hint_stage_id for job in jobs(runtime)].count(urgent) == 5
 
 
-def test_jobs_without_use_leave_the_pool(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_factory, "SURPLUS_AFTER_SECONDS", 0.0)
+def test_jobs_without_use_leave_the_pool_after_a_while(runtime: Runtime) -> None:
     stage_id = make_waiting(runtime, 3)
     job_factory.submit_jobs(runtime)
     with runtime.session() as session:
         for file in session.exec(select(File).where(File.stage_id == stage_id).limit(2)):
             file.state = FileState.PROCESSED
+    assert job_factory.submit_jobs(runtime) == Submitted()
+    with runtime.session() as session:
+        for job in session.exec(select(Job)):
+            job.submitted_at = LONG_AGO
     assert job_factory.submit_jobs(runtime) == Submitted(removed=2)
     assert len(jobs(runtime, JobState.REMOVED)) == 2
     with runtime.session() as session:
@@ -129,11 +135,10 @@ def test_jobs_without_use_leave_the_pool(runtime: Runtime, monkeypatch: pytest.M
     assert job_factory.submit_jobs(runtime) == Submitted(removed=1)
 
 
-def test_a_job_that_has_started_is_not_taken_for_surplus(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_factory, "SURPLUS_AFTER_SECONDS", 0.0)
+def test_a_job_that_has_started_is_not_taken_for_surplus(runtime: Runtime) -> None:
     with runtime.session() as session:
         stage = make_stage(session)
-        make_job(session, stage, hint_stage_id=stage.stage_id)
+        make_job(session, stage, hint_stage_id=stage.stage_id, submitted_at=LONG_AGO)
     assert job_factory.submit_jobs(runtime) == Submitted()
     assert len(jobs(runtime, JobState.STARTED)) == 1
 

@@ -139,8 +139,7 @@ def test_a_repeated_report_is_offered_the_same(reporting: Reporting) -> None:
     outputs = [output(), output()]
     first = reporting.record(*outputs)
     again = reporting.record(*outputs)
-    key = lambda upload: upload.name  # noqa: E731  said once, used twice
-    assert sorted(again.uploads, key=key) == sorted(first.uploads, key=key)
+    assert {upload.name: upload for upload in again.uploads} == {upload.name: upload for upload in first.uploads}
     assert len(reporting.files()) == 2
 
 

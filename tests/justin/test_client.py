@@ -15,7 +15,7 @@ from justin import (
     WorkflowState,
     errors,
 )
-from justin import client as client_module
+from justin.client import PAGE_ITEMS
 from justin.schemas.views import WorkflowView
 from justin.testing import MockServer
 from justin.transport import Patience
@@ -94,16 +94,17 @@ def test_pause_restart_and_finish(client: Client) -> None:
         client.pause_workflow(number)
 
 
-def test_lists_are_fetched_page_by_page(server: MockServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PAGE_ITEMS", 10)
-    number = client.create_workflow(chain(25), submit=True).workflow_id
+def test_lists_are_fetched_page_by_page(server: MockServer, client: Client) -> None:
+    files = 2 * PAGE_ITEMS + 1
+    number = client.create_workflow(chain(files), submit=True).workflow_id
     server.requests.clear()
 
-    assert [each.file_id for each in client.files(number)] == list(range(1, 26))
+    assert [each.file_id for each in client.files(number)] == list(range(1, files + 1))
     assert len(server.requests) == 3
 
-    assert len(list(client.files(number, limit=12))) == 12
-    assert [each.url.params["limit"] for each in server.requests[3:]] == ["10", "2"]
+    wanted = PAGE_ITEMS + 2
+    assert len(list(client.files(number, limit=wanted))) == wanted
+    assert [each.url.params["limit"] for each in server.requests[3:]] == [str(PAGE_ITEMS), "2"]
 
 
 def test_filters_reach_the_server(server: MockServer, client: Client) -> None:

@@ -70,7 +70,8 @@ def indexes(found: list[dict[str, Any]], table: str) -> set[str]:
 
 
 def a_job(session: Session) -> int:
-    return key(int(raw_connection(session).execute("SELECT min(job_id) FROM jobs").fetchone()[0]))  # type: ignore[index]
+    ((job_id,),) = raw_connection(session).execute("SELECT min(job_id) FROM jobs").fetchall()
+    return key(job_id)
 
 
 def test_claim_reads_a_handful_of_rows(large: Database) -> None:
