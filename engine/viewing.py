@@ -7,21 +7,20 @@ from justin.schemas.views import OutputView, StageView, WorkflowView
 from models.database import Session
 from models.queries import stages, workflows
 from models.queries.stages import OutputRow, StageRow
-from models.queries.workflows import WorkflowRow
 
 
 def workflow(session: Session, workflow_id: int, instance: str = "") -> WorkflowView:
     """Show a workflow with its stages; raises `NotFound`."""
-    row = require_workflow(session, workflow_id)
-    return WorkflowView.model_validate(row).model_copy(update={"stages": _stages(session, row, instance)})
+    found = require_workflow(session, workflow_id)
+    return found.model_copy(update={"stages": _stages(session, found, instance)})
 
 
-def require_workflow(session: Session, workflow_id: int) -> WorkflowRow:
+def require_workflow(session: Session, workflow_id: int) -> WorkflowView:
     """Return the workflow without its stages; raises `NotFound`."""
-    row = workflows.one_workflow(session, workflow_id)
-    if row is None:
+    found = workflows.one_workflow(session, workflow_id)
+    if found is None:
         raise NotFound(f"There is no workflow {workflow_id}.")
-    return row
+    return found
 
 
 def stage_list(session: Session, workflow_id: int, instance: str = "") -> list[StageView]:
@@ -37,8 +36,8 @@ def stage(session: Session, workflow_id: int, number: int, instance: str = "") -
     raise NotFound(f"The workflow {workflow_id} has no stage {number}.")
 
 
-def _stages(session: Session, row: WorkflowRow, instance: str) -> list[StageView]:
-    return [_stage(row.scope, found, instance) for found in stages.list_stages(session, row.workflow_id)]
+def _stages(session: Session, owner: WorkflowView, instance: str) -> list[StageView]:
+    return [_stage(owner.scope, row, instance) for row in stages.list_stages(session, owner.workflow_id)]
 
 
 def _stage(scope: str, row: StageRow, instance: str) -> StageView:

@@ -4,15 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.types.json import Jsonb
+from pydantic import BaseModel
 from sqlmodel import Session
 
 DIRECTORY = Path(__file__).parent / "sql"
 
 Row = tuple[Any, ...]
+Shape = TypeVar("Shape", bound=BaseModel)
 
 _COMMENT = re.compile(r"--[^\n]*")
 _SPACE = re.compile(r"\s+")
@@ -30,6 +32,12 @@ class Statement:
         with raw_connection(session).cursor() as cursor:
             cursor.execute(self.query, parameters, prepare=True)
             return cursor.fetchall() if cursor.description else []
+
+    def read(self, session: Session, shape: type[Shape], **parameters: object) -> list[Shape]:
+        """Run it and return its rows in a shape whose fields are the columns, in their order."""
+        names = tuple(shape.model_fields)
+        rows = self.run(session, **parameters)
+        return [shape.model_validate(dict(zip(names, row, strict=True))) for row in rows]
 
     def one(self, session: Session, **parameters: object) -> Row:
         """Run a statement that returns exactly one row."""

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from justin.schemas.views import EventView, JobView, WorkflowView
 from models import database
 from models.database import Database, Session
 from models.queries import events, jobs, stages, workflows
-from models.queries.events import EventFilter, EventRow
-from models.queries.jobs import JobFilter, JobRow
+from models.queries.events import EventFilter
+from models.queries.jobs import JobFilter
 from models.queries.stages import StageRow
-from models.queries.workflows import WorkflowFilter, WorkflowRow
+from models.queries.workflows import WorkflowFilter
 
 URL_VARIABLE = "JUSTIN_DATABASE__URL"
 FRESH_SECONDS = 5
@@ -30,28 +31,28 @@ def connected() -> Database:
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def list_workflows(wanted: WorkflowFilter) -> list[WorkflowRow]:
+def list_workflows(wanted: WorkflowFilter) -> list[WorkflowView]:
     """List the newest workflows."""
     with _reading() as session:
         return workflows.list_workflows(session, wanted, ROWS)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def one_workflow(workflow_id: int) -> tuple[WorkflowRow | None, list[StageRow]]:
+def one_workflow(workflow_id: int) -> tuple[WorkflowView | None, list[StageRow]]:
     """Return a workflow with its stages."""
     with _reading() as session:
         return workflows.one_workflow(session, workflow_id), stages.list_stages(session, workflow_id)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def list_jobs(wanted: JobFilter) -> list[JobRow]:
+def list_jobs(wanted: JobFilter) -> list[JobView]:
     """List the newest jobs."""
     with _reading() as session:
         return jobs.list_jobs(session, wanted, ROWS)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def list_events(wanted: EventFilter) -> list[EventRow]:
+def list_events(wanted: EventFilter) -> list[EventView]:
     """List the newest events."""
     with _reading() as session:
         return events.list_events(session, wanted, ROWS)

@@ -121,6 +121,7 @@ class JobView(View):
     cpu_seconds: float | None
     max_rss_bytes: int | None
     inputs: int = 0
+    """How often it was given a file."""
     outputs: int = 0
 
 

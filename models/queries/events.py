@@ -1,9 +1,8 @@
 """What happened."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
 
+from justin.schemas.views import EventView
 from justin.states import EventType
 from models.database import Session
 from models.statements import load
@@ -11,25 +10,6 @@ from models.statements import load
 _NEWEST_FIRST = load("list_events", beyond="<", order="DESC")
 _OLDEST_FIRST = load("list_events", beyond=">", order="ASC")
 _BEYOND_ALL = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """An event; `stage_id` is the stage's number."""
-
-    event_id: int
-    event_type: EventType
-    time: datetime
-    actor: str
-    workflow_id: int | None
-    stage_id: int | None
-    did: str | None
-    jobsub_id: str | None
-    site: str | None
-    entry: str | None
-    rse: str | None
-    seconds: float | None
-    details: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +25,7 @@ class EventFilter:
 
 def list_events(
     session: Session, wanted: EventFilter, limit: int, after: int | None = None, *, oldest_first: bool = False
-) -> list[EventRow]:
+) -> list[EventView]:
     """List events, newest first unless asked otherwise; `after` is the key of the last one seen."""
     statement, start = (_OLDEST_FIRST, 0) if oldest_first else (_NEWEST_FIRST, _BEYOND_ALL)
-    rows = statement.run(session, **asdict(wanted), limit=limit, after=start if after is None else after)
-    return [EventRow(event_id, EventType(event_type), *rest) for event_id, event_type, *rest in rows]
+    return statement.read(session, EventView, **asdict(wanted), limit=limit, after=start if after is None else after)

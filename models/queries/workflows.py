@@ -1,37 +1,16 @@
 """Workflows as their owners see them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select
 from sqlmodel import col, select
 
+from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
 from models.database import Session
 from models.people import User
 from models.workflows import Workflow
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowRow:
-    """A workflow without its stages."""
-
-    workflow_id: int
-    name: str
-    description: str
-    user: str
-    campaign_id: int | None
-    scope: str
-    mql: str
-    state: WorkflowState
-    state_message: str
-    priority: int
-    created_at: datetime
-    submitted_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    refind_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +23,16 @@ class WorkflowFilter:
     campaign_id: int | None = None
 
 
-def one_workflow(session: Session, workflow_id: int) -> WorkflowRow | None:
-    """Return a workflow; None for an unknown one."""
+def one_workflow(session: Session, workflow_id: int) -> WorkflowView | None:
+    """Return a workflow without its stages; None for an unknown one."""
     row = session.execute(_workflows().where(col(Workflow.workflow_id) == workflow_id)).one_or_none()
     return _row(row) if row else None
 
 
-def list_workflows(session: Session, wanted: WorkflowFilter, limit: int, after: int | None = None) -> list[WorkflowRow]:
-    """List workflows, newest first; `after` is the key of the last one seen."""
+def list_workflows(
+    session: Session, wanted: WorkflowFilter, limit: int, after: int | None = None
+) -> list[WorkflowView]:
+    """List workflows without their stages, newest first; `after` is the key of the last one seen."""
     conditions = {
         col(Workflow.state): wanted.state,
         col(User.name): wanted.user,
@@ -69,7 +50,7 @@ def _workflows() -> Select[Any]:
     return select(Workflow, User.name).join(User, col(User.user_id) == col(Workflow.user_id))
 
 
-def _row(row: Row[Any]) -> WorkflowRow:
+def _row(row: Row[Any]) -> WorkflowView:
     workflow, user = row
-    values = {name: getattr(workflow, name) for name in WorkflowRow.__slots__ if name != "user"}
-    return WorkflowRow(**values, user=user)
+    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in {"user", "stages"}}
+    return WorkflowView(**values, user=user)

@@ -1,7 +1,7 @@
 -- The logs of a job, compressed.
 -- Called by models/queries/jobs.py. Index: job_logs_pkey.
 -- moves: nothing
-SELECT job.jobsub_id, log.kind, log.saved_at, log.size_bytes, log.content
+SELECT log.kind, log.saved_at, log.size_bytes, log.content
 FROM jobs AS job
 JOIN job_logs AS log USING (job_id)
 WHERE job.jobsub_id = %(jobsub_id)s

@@ -4,23 +4,23 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
+from pydantic import BaseModel
 
 Rows = list[dict[str, Any]]
 
 
-def show(rows: Sequence[Any], name: str, columns: Sequence[str], links: dict[str, str] | None = None) -> None:
-    """Show rows, dataclasses all of them, in some of their columns; every column can be downloaded.
+def show(rows: Sequence[BaseModel], name: str, columns: Sequence[str], links: dict[str, str] | None = None) -> None:
+    """Show rows, all of one shape, in some of their columns; every column can be downloaded.
 
     `links` are columns that hold addresses, with the regular expression that finds the text to show in them.
     """
     if not rows:
         st.caption(f"No {name}.")
         return
-    everything = [asdict(row) for row in rows]
+    everything = [row.model_dump() for row in rows]
     shown = [{column: row[column] for column in columns} for row in everything]
     configuration = {column: st.column_config.LinkColumn(display_text=text) for column, text in (links or {}).items()}
     st.dataframe(shown, hide_index=True, column_config=configuration)

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from justin.schemas.views import WorkflowView
 from justin.states import JobState
 from models.queries.events import EventFilter
 from models.queries.jobs import JobFilter
-from models.queries.workflows import WorkflowRow
 from streamlit_app import cached
 from streamlit_app.components import filters, progress, tables
 
@@ -42,7 +42,7 @@ def page() -> None:
         tables.show(cached.list_events(EventFilter(workflow_id=workflow_id)), "events", EVENT_COLUMNS)
 
 
-def _head(workflow: WorkflowRow) -> None:
+def _head(workflow: WorkflowView) -> None:
     st.title(f"Workflow {workflow.workflow_id} {workflow.name}")
     st.markdown(f"**{workflow.state}** {workflow.state_message}")
     st.text(workflow.description)

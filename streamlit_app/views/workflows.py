@@ -1,20 +1,20 @@
 """The list of workflows."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
+from pydantic import BaseModel
 
+from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
-from models.queries.workflows import WorkflowFilter, WorkflowRow
+from models.queries.workflows import WorkflowFilter
 from streamlit_app import cached
 from streamlit_app.components import filters, tables
 
 COLUMNS = ("workflow", "name", "user", "state", "message", "scope", "query", "created", "finished")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(BaseModel):
     """A workflow in the list."""
 
     workflow: str
@@ -44,7 +44,7 @@ def page() -> None:
     st.caption("Times are UTC.")
 
 
-def _line(row: WorkflowRow) -> Line:
+def _line(row: WorkflowView) -> Line:
     return Line(
         workflow=f"/workflow?workflow={row.workflow_id}",
         name=row.name,

@@ -33,7 +33,7 @@ def several(
     """List campaigns, newest first."""
     with runtime.session() as session:
         rows = campaigns.list_campaigns(session, limit + 1, after)
-    return page(rows, limit, lambda row: row.campaign_id, CampaignView)
+    return page(rows, limit, lambda row: row.campaign_id)
 
 
 @router.get("/{campaign_id}")
@@ -43,4 +43,4 @@ def one(runtime: Running, caller: Calling, campaign_id: CampaignId) -> CampaignV
         found = campaigns.one_campaign(session, campaign_id)
     if found is None:
         raise NotFound(f"There is no campaign {campaign_id}.")
-    return CampaignView.model_validate(found)
+    return found

@@ -35,4 +35,4 @@ def several(
     wanted = EventFilter(workflow_id, stage_id, job, did, event_type)
     with runtime.session() as session:
         rows = events.list_events(session, wanted, limit + 1, after, oldest_first=oldest_first)
-    return page(rows, limit, lambda row: row.event_id, EventView)
+    return page(rows, limit, lambda row: row.event_id)

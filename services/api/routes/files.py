@@ -27,12 +27,12 @@ def several(
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
 ) -> Page[FileView]:
-    """List inputs and outputs, in the order in which they became known."""
+    """List the inputs of each stage by DID, then final outputs."""
     wanted = FileFilter(workflow_id, stage_id, state, did)
     with runtime.session() as session:
         viewing.require_workflow(session, workflow_id)
         rows = files.list_files(session, wanted, limit + 1, after or 0)
-    return page(rows, limit, lambda row: row.file_id, FileView)
+    return page(rows, limit, lambda row: row.file_id)
 
 
 @router.get("/replicas")
@@ -51,8 +51,7 @@ def replicas(
         viewing.require_workflow(session, workflow_id)
         found = files.list_files(session, wanted, limit + 1, after or 0)
         shown = [row.file_id for row in found[:limit]]
-        copies = files.list_replicas(session, shown)
-    items = [ReplicaView.model_validate(copy) for copy in copies]
+        items = files.list_replicas(session, shown)
     return Page(items=items, next_after=shown[-1] if len(found) > limit else None)
 
 
@@ -61,7 +60,7 @@ def datasets(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list
     """List the datasets that hold the workflow's outputs."""
     with runtime.session() as session:
         viewing.require_workflow(session, workflow_id)
-        return [DatasetView.model_validate(row) for row in files.list_datasets(session, workflow_id)]
+        return files.list_datasets(session, workflow_id)
 
 
 @router.post("/files/fail")

@@ -6,7 +6,7 @@ from engine.errors import NotFound
 from justin.schemas.views import JobLogView, JobView, Page
 from justin.states import JobState
 from models.queries import jobs
-from models.queries.jobs import JobFilter, JobRow
+from models.queries.jobs import JobFilter
 from services.api.auth import Calling
 from services.api.paging import page
 from services.api.parameters import DEFAULT_LIMIT, After, JobsubId, Limit, Name, OfStage, OfWorkflow
@@ -29,13 +29,13 @@ def several(
     """List jobs, newest first."""
     with runtime.session() as session:
         rows = jobs.list_jobs(session, JobFilter(workflow_id, stage_id, state, site), limit + 1, after)
-    return page(rows, limit, lambda row: row.job_id, JobView)
+    return page(rows, limit, lambda row: row.job_id)
 
 
 @router.get("/{jobsub_id}")
 def one(runtime: Running, caller: Calling, jobsub_id: JobsubId) -> JobView:  # noqa: ARG001  closed to strangers
     """Show a job."""
-    return JobView.model_validate(_job(runtime, jobsub_id))
+    return _job(runtime, jobsub_id)
 
 
 @router.get("/{jobsub_id}/logs")
@@ -43,10 +43,10 @@ def logs(runtime: Running, caller: Calling, jobsub_id: JobsubId) -> list[JobLogV
     """Give what is kept of what a job, its wrapper and the pool wrote."""
     _job(runtime, jobsub_id)
     with runtime.session() as session:
-        return [JobLogView.model_validate(row) for row in jobs.job_logs(session, jobsub_id)]
+        return jobs.job_logs(session, jobsub_id)
 
 
-def _job(runtime: Running, jobsub_id: JobsubId) -> JobRow:
+def _job(runtime: Running, jobsub_id: JobsubId) -> JobView:
     with runtime.session() as session:
         found = jobs.one_job(session, jobsub_id)
     if found is None:

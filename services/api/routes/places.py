@@ -14,11 +14,11 @@ router = APIRouter(tags=["places"])
 def sites(runtime: Running, caller: Calling) -> list[SiteView]:  # noqa: ARG001  closed to strangers
     """List the sites where jobs may run."""
     with runtime.session() as session:
-        return [SiteView.model_validate(row) for row in places.list_sites(session)]
+        return places.list_sites(session)
 
 
 @router.get("/storages")
 def storages(runtime: Running, caller: Calling) -> list[StorageView]:  # noqa: ARG001  as above
     """List the storages that hold files."""
     with runtime.session() as session:
-        return [StorageView.model_validate(row) for row in places.list_storages(session)]
+        return places.list_storages(session)

@@ -46,7 +46,7 @@ def several(
     wanted = WorkflowFilter(state, user, scope, campaign_id)
     with runtime.session() as session:
         rows = workflows.list_workflows(session, wanted, limit + 1, after)
-    return page(rows, limit, lambda row: row.workflow_id, WorkflowView)
+    return page(rows, limit, lambda row: row.workflow_id)
 
 
 @router.get("/{workflow_id}")

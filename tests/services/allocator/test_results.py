@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from engine.runtime import Runtime
 from justin.schemas.jobs import RecordResultsReply
+from justin.schemas.views import JobView
 from justin.states import AbortReason, JobState, WorkflowState
 from models.jobs import Job
 from models.queries import jobs
@@ -50,7 +51,7 @@ class Running:
         return RecordResultsReply.model_validate(reply.json())
 
     @property
-    def row(self) -> jobs.JobRow:
+    def row(self) -> JobView:
         with self.runtime.session() as session:
             found = jobs.one_job(session, self.job.jobsub_id)
         assert found
