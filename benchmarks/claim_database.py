@@ -83,7 +83,7 @@ def drive(url: str, jobs: Sequence[int], at_once: int, seconds: float) -> Claime
 
 def cost(urls: Sequence[str], jobs: Sequence[int], count: int) -> list[float]:
     """Return the median seconds of a claim in each database, measured by turns so that all see the same machine."""
-    opened = [database.connect(url) for url in urls]
+    opened = [database.connect(url, steady_plans=True) for url in urls]
     sides = [(Claims(one), _turns(jobs), list[float]()) for one in opened]
     for _ in range(count):
         for claimer, turns, seconds in sides:
@@ -122,7 +122,7 @@ def pgbench(programs: Path, url: str, at_once: int, seconds: float, stages: int)
 
 
 def _drive_share(load: Load) -> Claimed:
-    opened = database.connect(load.url, pool_size=load.at_once)
+    opened = database.connect(load.url, pool_size=load.at_once, steady_plans=True)
     share = _Share(Claims(opened), _turns(load.jobs), threading.Barrier(load.at_once + 1), load.seconds)
     threads = [threading.Thread(target=_work, args=(share,)) for _ in range(load.at_once)]
     for thread in threads:

@@ -81,7 +81,7 @@ def serving(database_url: str) -> Iterator[int]:
     """Run the allocator as it is run in earnest, and yield its port."""
     port = free_port()
     command = [sys.executable, "-m", "services.allocator", "--port", str(port), "--workers", str(WORKERS)]
-    environment = os.environ | {"JUSTIN_DATABASE__URL": database_url, "JUSTIN_DATABASE__POOL_SIZE": "20"}
+    environment = os.environ | {"JUSTIN_DATABASE__URL": database_url}
     with subprocess.Popen(command, env=environment) as process:
         try:
             _wait(process, port)

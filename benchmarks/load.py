@@ -115,7 +115,7 @@ class _Caller:
 
 
 def _drive_share(call: Call, shares: Sequence[Sequence[Ticket]]) -> Tally:
-    callers = [_Caller(call, tickets) for tickets in shares]
+    callers = [_Caller(call, tickets) for tickets in shares if tickets]
     tally = Tally(started=time.monotonic())
     with selectors.DefaultSelector() as selector:
         for caller in callers:

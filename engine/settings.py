@@ -58,6 +58,8 @@ class Allocator(BaseModel):
     signature_window_seconds: Annotated[int, Field(ge=10)] = 300
     heartbeat_seconds: Annotated[int, Field(ge=1)] = 600
     upload_targets: Annotated[int, Field(ge=1)] = 3
+    threads: Annotated[int, Field(ge=1)] = 16
+    """Calls that one process works on at once; its pool of connections should be as large."""
 
 
 class Api(BaseModel):

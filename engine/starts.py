@@ -4,10 +4,11 @@ from urllib.parse import quote, urljoin
 
 from engine import calls
 from engine.errors import InvalidInput, WrongState
+from engine.runtime import Runtime
 from engine.settings import Settings
 from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript
 from justin.states import JobState
-from models import matching, moves, work
+from models import database, matching, moves, work
 from models.calls import CallingJob
 from models.database import Session
 from models.matching import Gpu, Slot
@@ -19,27 +20,41 @@ from models.work import Work
 ACTOR = "allocator"
 
 
-def start(session: Session, settings: Settings, job: CallingJob, wanted: GetJobscript) -> Jobscript | None:
+def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript | None:
     """Bind the job to the best stage that its slot can serve, and return the work; None when there is none.
 
     A job that has no work is over, `notused`. Until it does something the same job gets the same answer again, for
-    the first may have been lost.
+    the first may have been lost. The job's row need not be locked: what binds it looks at the job itself.
     """
     if job.state is JobState.NOTUSED:
         return None
     calls.refuse_ended(job)
-    if job.state is JobState.STARTED and not job.asked_for_files:
-        return _jobscript(work.work_of(session, job.job_id), settings)
-    if job.state is not JobState.SUBMITTED:
-        raise WrongState(f"The job is {job.state}: it has its work already.")
+    # Each statement is a transaction of its own, so that many that start at once wait for one another but briefly:
+    # binding locks what counts the jobs of the stage and of the quota.
+    with database.single_statements(runtime.database) as session:
+        if job.state is JobState.SUBMITTED:
+            why_not = _bind(session, job, _site(session, wanted), wanted)
+            if why_not:
+                return _end(runtime, job, why_not, wanted)
+        elif job.state is not JobState.STARTED or job.asked_for_files:
+            raise WrongState(f"The job is {job.state}: it has its work already.")
+        return _jobscript(work.work_of(session, job.job_id), runtime.settings)
+
+
+def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) -> Jobscript | None:
+    """End a job that has no work; one that another call of its own has brought further goes on from there."""
+    with runtime.session() as session:
+        if moves.move_jobs(session, [job.job_id], JobState.NOTUSED, Reason(ACTOR, why_not)):
+            return None
+        later = calls.look_again(session, job)
+    return start(runtime, later, wanted)
+
+
+def _site(session: Session, wanted: GetJobscript) -> FoundSite:
     site = places.find_site(session, wanted.site_name)
     if site is None:
         raise InvalidInput(f"The site {wanted.site_name} is not known.")
-    why_not = _bind(session, job, site, wanted)
-    if why_not:
-        moves.move_jobs(session, [job.job_id], JobState.NOTUSED, Reason(ACTOR, why_not))
-        return None
-    return _jobscript(work.work_of(session, job.job_id), settings)
+    return site
 
 
 def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscript) -> str:

@@ -11,12 +11,15 @@ from models import database
 
 
 @cache
-def current() -> Runtime:
-    """Return the runtime of this process, made from the environment the first time; threads share it."""
-    return assemble(Settings())
+def current(*, steady_plans: bool = False) -> Runtime:
+    """Return the runtime of this process, made from the environment the first time; threads share it.
+
+    `steady_plans` as in `models.database.connect`.
+    """
+    return assemble(Settings(), steady_plans=steady_plans)
 
 
-def assemble(settings: Settings, application_name: str = "justin") -> Runtime:
+def assemble(settings: Settings, application_name: str = "justin", *, steady_plans: bool = False) -> Runtime:
     """Make a runtime; nothing outside is reached before it is used, but for the check of the schema.
 
     Raises `models.migrations.SchemaMismatch` when the database is not at the schema of this version.
@@ -26,6 +29,7 @@ def assemble(settings: Settings, application_name: str = "justin") -> Runtime:
         application_name=application_name,
         pool_size=settings.database.pool_size,
         statement_timeout_seconds=settings.database.statement_timeout_seconds,
+        steady_plans=steady_plans,
     )
     database.check_schema(opened)
     return Runtime(

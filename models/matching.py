@@ -106,8 +106,6 @@ class Choice:
     stage_id: int
     distance: int
     """Of its nearest waiting files."""
-    has_one_more: bool
-    """Whether a file is left when each job that was sent there and has not asked yet takes one."""
 
 
 def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
@@ -146,12 +144,19 @@ def is_waiting(session: Session, job_id: int) -> bool:
 
 
 def choose_stages(
-    session: Session, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False, reach: int = ANYWHERE
+    session: Session,
+    slot: Slot,
+    quota_id: int | None,
+    *,
+    lend_gpus: bool = False,
+    reach: int = ANYWHERE,
+    spare: bool = False,
 ) -> list[Choice]:
-    """Return the stages that a slot can serve with files within `reach`, best first, at most 20.
+    """Return the best of the stages that a slot can serve with files within `reach`, best first.
 
     `quota_id` is the quota that the job was submitted for; None serves any. Stages that ask for no GPU get slots
-    with GPUs only when `lend_gpus` is set.
+    with GPUs only when `lend_gpus` is set. With `spare` only stages count that have a file left when each job that
+    was sent there and has not asked yet takes one.
     """
     rows = _CHOOSE_STAGE.run(
         session,
@@ -163,10 +168,14 @@ def choose_stages(
         has_inner_apptainer=slot.has_inner_apptainer,
         lend_gpus=lend_gpus,
         reach=reach,
+        spare=spare,
         limit=_CHOICES,
         **_gpu_parameters(slot.gpus),
     )
-    return [Choice(*row) for row in rows]
+    nearest: dict[int, int] = {}
+    for stage_id, distance in rows:
+        nearest.setdefault(stage_id, distance)
+    return [Choice(stage_id, distance) for stage_id, distance in nearest.items()]
 
 
 def bind_job(session: Session, job_id: int, stage_id: int, slot: Slot) -> bool:
@@ -186,10 +195,9 @@ def start_job(
 ) -> int | None:
     """Bind a submitted job to the best stage that has room, and return the stage; None when none has."""
     # Most slots find work beside them, and to look only there costs a fraction.
-    for reach in (BESIDE, ANYWHERE):
-        for choice in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus, reach=reach):
-            worth_it = choice.has_one_more or reach == ANYWHERE
-            if worth_it and bind_job(session, job_id, choice.stage_id, slot):
+    for reach, spare in ((BESIDE, True), (ANYWHERE, True), (ANYWHERE, False)):
+        for choice in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus, reach=reach, spare=spare):
+            if bind_job(session, job_id, choice.stage_id, slot):
                 return choice.stage_id
     return None
 

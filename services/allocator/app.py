@@ -1,5 +1,9 @@
 """The allocator as an application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
 from fastapi import FastAPI
 
 import justin
@@ -13,8 +17,8 @@ from services.allocator import routes, samweb
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """Make the application, on the process's own runtime unless one is given."""
-    app = FastAPI(title="justIN allocator", version=justin.__version__, description=__doc__ or "")
-    app.state.runtime = runtime or wiring.current()
+    app = FastAPI(lifespan=_lifespan, title="justIN allocator", version=justin.__version__, description=__doc__ or "")
+    app.state.runtime = runtime or wiring.current(steady_plans=True)
     app.state.claims = Claims(app.state.runtime.database)
     app.state.secrets = Secrets()
     problems.install(app)
@@ -22,3 +26,11 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(samweb.router)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Work on so many calls at once: more would wait for one another in Python and in the database all the same."""
+    threads = app.state.runtime.settings.allocator.threads
+    anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+    yield

@@ -41,10 +41,10 @@ def _takes(model: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.post("/get_jobscript", openapi_extra=_takes(GetJobscript))
-def get_jobscript(runtime: Running, request: Small) -> Jobscript:
+def get_jobscript(runtime: Running, secrets: Knowing, request: Small) -> Jobscript:
     """Choose the stage for a slot that starts, and answer with its work."""
-    with calls.opened(runtime, request, Key.JOB) as (session, job):
-        work = starts.start(session, runtime.settings, job, calls.message(GetJobscript, request))
+    job = calls.noted(runtime, secrets, request, Key.JOB)
+    work = starts.start(runtime, job, calls.message(GetJobscript, request))
     if work is None:
         raise NoWork
     return work

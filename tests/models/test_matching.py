@@ -325,12 +325,15 @@ def test_ended_job_gets_no_file_however_the_calls_meet(fresh_database: Database)
 # What the planner believes after an ANALYZE of empty tables, which is what a new database has had.
 _FORGET_SIZES = """
     UPDATE pg_class SET reltuples = 0
-    WHERE relname IN ('files', 'jobs', 'stages') OR relname IN (SELECT indexname FROM pg_indexes WHERE tablename = 'files')
+    WHERE relname IN ('files', 'jobs', 'stages')
+       OR relname IN (SELECT indexname FROM pg_indexes WHERE tablename = 'files')
 """
 
 
 @pytest.mark.parametrize("sizes_known", [True, False])
-def test_however_the_server_plans_it_each_job_gets_no_more_than_it_asks_for(session: Session, sizes_known: bool) -> None:
+def test_however_the_server_plans_it_each_job_gets_no_more_than_it_asks_for(
+    session: Session, sizes_known: bool
+) -> None:
     stage = make_stage(session)
     make_files(session, stage, 200)
     jobs = [key(make_job(session, stage).job_id) for _ in range(16)]

@@ -1,6 +1,7 @@
 """A slot that starts is given its work, once and for all."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,9 +10,10 @@ from sqlmodel import select
 
 from engine.runtime import Runtime
 from justin.schemas.jobs import Jobscript
-from justin.states import JobState, WorkflowState
-from models.jobs import Job
+from justin.states import EventType, JobState, WorkflowState
+from models.jobs import Job, StageLoad
 from models.places import Site
+from models.records import Event
 from models.workflows import Stage, StageEnvironment
 from tests.support.makers import SITE, make_files, make_job, make_output_pattern, make_site, make_stage, make_workflow
 from tests.support.signed_job import SignedJob
@@ -94,6 +96,20 @@ def test_a_lost_answer_is_given_again(runtime: Runtime, waiting: SignedJob) -> N
     assert waiting.call("get_file").status_code == 200
     late = start(waiting)
     assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+
+
+def test_a_job_that_asks_many_times_at_once_starts_once(runtime: Runtime, waiting: SignedJob) -> None:
+    stages = [offer(runtime) for _ in range(3)]
+    with ThreadPoolExecutor(12) as pool:
+        replies = list(pool.map(lambda _: start(waiting), range(12)))
+    assert [reply.status_code for reply in replies] == [200] * 12
+    assert {reply.text for reply in replies} == {replies[0].text}
+    with runtime.session() as session:
+        started = session.exec(select(Event).where(Event.event_type == EventType.JOB_STARTED)).all()
+        assert len(started) == 1
+        loads = session.exec(select(StageLoad)).all()
+        assert sum(load.running_jobs for load in loads) == sum(load.unasked_jobs for load in loads) == 1
+    assert started[0].stage_id in {stage.stage_id for stage in stages}
 
 
 def test_without_work_the_job_is_not_used(runtime: Runtime, waiting: SignedJob) -> None:
