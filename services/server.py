@@ -1,15 +1,20 @@
 """Running one of the services as a program, with the options that both have."""
 
 import argparse
-import logging
 import os
-import sys
+from typing import Any, Final
 
 import uvicorn
 
 from engine import wiring
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+}
 LIMIT_OF_HEADERS_BYTES = 16 * 1024
 WORKER_SILENCE_SECONDS = 60
 
@@ -21,7 +26,6 @@ def main(app: str, description: str, port: int, arguments: list[str] | None = No
     parser.add_argument("--port", type=int, default=port, help="port to listen at (%(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
     chosen = parser.parse_args(arguments)
-    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, stream=sys.stderr)
     # Each worker makes its own; this one only shows that it can be made, and that the database is of this version.
     wiring.current().database.close()
     uvicorn.run(
@@ -30,7 +34,8 @@ def main(app: str, description: str, port: int, arguments: list[str] | None = No
         host=chosen.host,
         port=chosen.port,
         workers=chosen.workers,
-        log_config=None,
+        # Given to uvicorn, which sets it up in each of its processes.
+        log_config=LOGGING,
         # Addresses hold secrets where SAM's clients ask, and a line per call costs a tenth of the call.
         access_log=False,
         server_header=False,

@@ -3,7 +3,6 @@
 import json
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -26,18 +25,9 @@ from models.places import Storage
 from models.records import Outbox
 from models.workflows import Stage, StageStorage
 from tests.support.makers import make_files, make_job, make_output_pattern, make_stage, make_workflow
-from tests.support.signed_job import SignedJob
+from tests.support.signed_job import REPORT, SignedJob
 
 SCOPE = "usertests"
-NOW = datetime(2026, 8, 1, 12, tzinfo=UTC).isoformat()
-REPORT: dict[str, Any] = {
-    "jobscript_exit": 0,
-    "jobscript_start": NOW,
-    "jobscript_finish": NOW,
-    "real_seconds": 12.5,
-    "cpu_seconds": 11.0,
-    "max_rss_bytes": 1000,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,18 @@ import httpx
 from engine import signing
 from engine.signing import SignedRequest
 from models.jobs import Job
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC).isoformat()
+REPORT: dict[str, Any] = {
+    "jobscript_exit": 0,
+    "jobscript_start": NOW,
+    "jobscript_finish": NOW,
+    "real_seconds": 12.5,
+    "cpu_seconds": 11.0,
+    "max_rss_bytes": 1000,
+    "jobscript_log": "the end\n",
+}
+"""What a job says of a jobscript that went well and made nothing."""
 
 FOR_JOBSCRIPTS = frozenset({"get_file", "get_allocated_files"})
 

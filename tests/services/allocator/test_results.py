@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,20 +16,10 @@ from models.jobs import Job
 from models.queries import jobs
 from models.workflows import Stage
 from tests.support.makers import make_files, make_job, make_output_pattern, make_stage, make_workflow
-from tests.support.signed_job import SignedJob
+from tests.support.signed_job import REPORT, SignedJob
 
 Calling = Callable[[Job], SignedJob]
 
-NOW = datetime(2026, 8, 1, 12, tzinfo=UTC).isoformat()
-REPORT: dict[str, Any] = {
-    "jobscript_exit": 0,
-    "jobscript_start": NOW,
-    "jobscript_finish": NOW,
-    "real_seconds": 12.5,
-    "cpu_seconds": 11.0,
-    "max_rss_bytes": 1000,
-    "jobscript_log": "the end\n",
-}
 OUTPUT: dict[str, Any] = {"name": "a.root", "pattern_id": 1, "size_bytes": 3, "adler32": "024d0127"}
 
 
