@@ -15,11 +15,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0 when the schema is the newest, or has become it."""
     parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
     parser.add_argument("command", choices=["upgrade", "check", "current"])
-    parser.add_argument("--url", default=os.environ.get(URL_VARIABLE), help=f"instead of {URL_VARIABLE}")
     chosen = parser.parse_args(arguments)
-    if not chosen.url:
+    # Not an option: everybody on the machine can read a command line, and the address may hold a password.
+    url = os.environ.get(URL_VARIABLE)
+    if not url:
         parser.error(f"{URL_VARIABLE} is not set")
-    opened = database.connect(chosen.url, application_name="justin-models", statement_timeout_seconds=3600)
+    opened = database.connect(url, application_name="justin-models", statement_timeout_seconds=3600)
     try:
         return _run(chosen.command, opened)
     finally:

@@ -72,6 +72,16 @@ def test_command_upgrades_and_checks(
     assert "(head)" in capsys.readouterr().out
 
 
+def test_command_wants_the_address_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JUSTIN_DATABASE__URL", raising=False)
+    for arguments in (["check"], ["check", "--url", "postgresql://justin:correct-horse@localhost/justin"]):
+        with pytest.raises(SystemExit):
+            program.main(arguments)
+    assert "JUSTIN_DATABASE__URL is not set" in capsys.readouterr().err
+
+
 def test_logs_say_nothing_of_how_the_schema_is_read_and_made(empty: Database, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     database.upgrade(empty)
