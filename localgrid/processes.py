@@ -138,16 +138,33 @@ def start(directory: Path, component: Component) -> bool:
 
     Raises `ComponentError`, with the end of the log, when it ends or does not become ready in time.
     """
-    known = record(directory, component.name)
-    fresh = not (known and known.running() and known.fingerprint == component.fingerprint())
     log_start = _size(log_path(directory, component.name))
+    fresh = not _goes_on(directory, component, log_start)
     if fresh:
         stop(directory, component.name)
         component.prepare()
         _launch(directory, component)
-    _wait_until_ready(directory, component, log_start)
+        _wait_until_ready(directory, component, log_start)
     component.settle()
     return fresh
+
+
+def _goes_on(directory: Path, component: Component, log_start: int) -> bool:
+    """Wait until a component that runs as asked is ready; False when none runs, or it was on its way out."""
+    if not _runs_as_asked(directory, component):
+        return False
+    try:
+        _wait_until_ready(directory, component, log_start)
+    except ComponentError:
+        if _runs_as_asked(directory, component):
+            raise
+        return False
+    return True
+
+
+def _runs_as_asked(directory: Path, component: Component) -> bool:
+    known = record(directory, component.name)
+    return known is not None and known.running() and known.fingerprint == component.fingerprint()
 
 
 def stop(directory: Path, name: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_started_twice_runs_once(tmp_path: Path) -> None:
     assert identity(tmp_path) == first
     assert processes.stop(tmp_path, "sleeper")
     assert not first.alive()
+
+
+def test_component_that_dies_while_it_is_looked_at_is_started_anew(tmp_path: Path) -> None:
+    processes.start(tmp_path, component())
+    first = identity(tmp_path)
+
+    def ready() -> bool:
+        if identity(tmp_path) == first:
+            os.kill(first.pid, signal.SIGKILL)
+            return False
+        return True
+
+    assert processes.start(tmp_path, replace(component(), ready=ready))
+    assert identity(tmp_path) != first
+    processes.stop(tmp_path, "sleeper")
 
 
 def test_component_is_nobodys_child_and_has_its_own_session(tmp_path: Path) -> None:
