@@ -10,12 +10,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import psycopg
+import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import matching
-from models.database import Database, Session, session
+from models.database import Database, single_statements
 from models.matching import Claim, ClaimOutcome
+from models.statements import driver_connection
 
 LARGEST_BATCH = 32
 
@@ -39,8 +41,8 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._session: Session | None = None
-        """Kept from one batch to the next; only the thread that answers uses it."""
+        self._kept: sqlalchemy.Connection | None = None
+        """From one batch to the next; only the thread that answers uses it."""
         self._lock = threading.Lock()
         self._line: deque[_Ask] = deque()
         self._answering = False
@@ -95,32 +97,38 @@ class Claims:
         return list(batch.values())
 
     def _answer(self, batch: list[_Ask]) -> None:
-        opened = self._session or Session(self._engine)
-        self._session = None
+        kept, self._kept = self._kept, None
         try:
-            claims = matching.claim_for_each(opened, {ask.job_id: ask.count for ask in batch})
+            kept = kept or self._engine.connect()
+            connection = driver_connection(kept)
+            claims = matching.claim_for_each(connection, {ask.job_id: ask.count for ask in batch})
             # From here on the files are theirs, whatever becomes of the rest.
             for ask in batch:
                 ask.claim = claims[ask.job_id]
             new = [job_id for job_id, claim in claims.items() if not claim.asked_before]
             if new:
-                matching.note_asking(opened, new)
+                matching.note_asking(connection, new)
         except (psycopg.Error, SQLAlchemyError):
             # Those without an answer try on their own, and meet the error where their caller can see it; that a job
             # has asked is noted the next time it asks.
-            opened.invalidate()
+            _drop(kept)
         else:
-            self._session = opened
+            self._kept = kept
 
     def _hang_up(self, _: Engine) -> None:
         """Close the connection with the others of the database."""
-        if self._session:
-            self._session.invalidate()
-            self._session = None
+        _drop(self._kept)
+        self._kept = None
 
     def _settle(self, ask: _Ask) -> Claim:
         """Look again, alone, when there was nothing at hand."""
         if ask.claim and ask.claim.outcome != ClaimOutcome.NONE_LEFT:
             return ask.claim
-        with session(self._database) as opened:
+        with single_statements(self._database) as opened:
             return matching.claim_files(opened, ask.job_id, ask.count)
+
+
+def _drop(connection: sqlalchemy.Connection | None) -> None:
+    if connection:
+        connection.invalidate()
+        connection.close()

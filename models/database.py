@@ -64,6 +64,8 @@ def connect(
         _with_driver(url),
         pool_size=pool_size,
         max_overflow=pool_size,
+        # Parameters are users' texts: errors and logs do without them.
+        hide_parameters=True,
         connect_args={
             "application_name": application_name,
             "connect_timeout": CONNECT_SECONDS,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from models import filters
 from models.database import Session
-from models.statements import Row, Statement, jsonb, load
+from models.statements import Connection, Row, jsonb, load
 
 SPREADS: Final = 2**31
 """Spreads of files are drawn from 0 up to here."""
@@ -20,9 +20,9 @@ ANYWHERE: Final = 100
 
 _CHOICES: Final = 20
 
-_CLAIM = load("claim_files", patience="SKIP LOCKED")
-_CLAIM_WAITING = load("claim_files", patience="")
-_IS_WAITING = load("is_waiting")
+_CLAIM = load("claim_files")
+_WAITING_FILE = load("waiting_file")
+_WAIT_FOR_FILE = load("wait_for_file")
 _NOTE_ASKING = load("note_asking")
 _CHOOSE_STAGE = load("choose_stage", filters=filters.all_met((*filters.ASKED, *filters.PLACED, *filters.FITTING)))
 _ENSURE_LOADS = load("ensure_loads")
@@ -113,34 +113,50 @@ def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
 
     Files that did not fail at this site come before those that did not fail on this node, and those before the
     rest. When others have locked all that is left, it waits for what becomes of them rather than answering that
-    there is none. Two calls of one job at the same instant may exceed the stage's files per job by one.
+    there is none; the session is to be one of single statements then, so that nobody waits for this claim meanwhile.
+    Two calls of one job at the same instant may exceed the stage's files per job by one.
     """
     claim = claim_for_each(session, {job_id: count})[job_id]
-    while claim.outcome == ClaimOutcome.NONE_LEFT and is_waiting(session, job_id):
-        claim = _insist(session, job_id, count)
+    while claim.outcome == ClaimOutcome.NONE_LEFT and (file_id := waiting_file(session, job_id)):
+        claim = _insist(session, job_id, count, file_id)
     if not claim.asked_before:
         note_asking(session, [job_id])
     return claim
 
 
 def claim_for_each(
-    session: Session, counts: Mapping[int, int], taste: Taste = Taste.NOT_FAILED_AT_SITE
+    where: Session | Connection, counts: Mapping[int, int], taste: Taste = Taste.NOT_FAILED_AT_SITE
 ) -> dict[int, Claim]:
     """Give each of several jobs, by its key, up to so many files that no other claim has in hand.
 
     A job that gets none may still find one with `claim_files`. That the jobs have asked is not noted.
     """
-    return _claim(session, _CLAIM, counts, taste)
+    # In the order of ids, as whoever ends jobs locks them.
+    job_ids = sorted(counts)
+    rows = _CLAIM.run(
+        where,
+        job_ids=job_ids,
+        counts=[counts[job_id] for job_id in job_ids],
+        starts=[_anywhere() for _ in counts],
+        taste=int(taste),
+    )
+    claims = dict.fromkeys(counts, Claim(ClaimOutcome.JOB_ENDED, asked_before=True))
+    for job_id, outcome, asked, *file in rows:
+        if file[0] is None:
+            claims[job_id] = Claim(ClaimOutcome(outcome), (), asked)
+        else:
+            claims[job_id] = Claim(ClaimOutcome.GIVEN, (*claims[job_id].files, ClaimedFile(*file)), asked)
+    return claims
 
 
-def note_asking(session: Session, job_ids: Sequence[int]) -> None:
+def note_asking(where: Session | Connection, job_ids: Sequence[int]) -> None:
     """Note that jobs ask for files: they are no longer among those that will."""
-    _NOTE_ASKING.run(session, job_ids=list(job_ids))
+    _NOTE_ASKING.run(where, job_ids=list(job_ids))
 
 
-def is_waiting(session: Session, job_id: int) -> bool:
-    """Return whether a file waits that the job could have, locked by others or not."""
-    return bool(_IS_WAITING.one(session, job_id=job_id)[0])
+def waiting_file(session: Session, job_id: int) -> int | None:
+    """Return a file that waits and that the job could have, locked by others or not."""
+    return next(iter(_WAITING_FILE.ids(session, job_id=job_id)), None)
 
 
 def choose_stages(
@@ -202,31 +218,14 @@ def start_job(
     return None
 
 
-def _insist(session: Session, job_id: int, count: int) -> Claim:
-    """Claim less and less choosily, and in the end wait for what others have in hand."""
+def _insist(session: Session, job_id: int, count: int, file_id: int) -> Claim:
+    """Claim less and less choosily, and in the end wait for what becomes of a file that others have in hand."""
     for taste in (Taste.NOT_FAILED_ON_NODE, Taste.ANY):
-        claim = _claim(session, _CLAIM, {job_id: count}, taste)[job_id]
+        claim = claim_for_each(session, {job_id: count}, taste)[job_id]
         if claim.outcome != ClaimOutcome.NONE_LEFT:
             return claim
-    # One file at a time: whoever waits holds none that another may wait for.
-    return _claim(session, _CLAIM_WAITING, {job_id: 1}, Taste.ANY)[job_id]
-
-
-def _claim(session: Session, statement: Statement, counts: Mapping[int, int], taste: Taste) -> dict[int, Claim]:
-    rows = statement.run(
-        session,
-        job_ids=list(counts),
-        counts=list(counts.values()),
-        starts=[_anywhere() for _ in counts],
-        taste=int(taste),
-    )
-    claims = dict.fromkeys(counts, Claim(ClaimOutcome.JOB_ENDED, asked_before=True))
-    for job_id, outcome, asked, *file in rows:
-        if file[0] is None:
-            claims[job_id] = Claim(ClaimOutcome(outcome), (), asked)
-        else:
-            claims[job_id] = Claim(ClaimOutcome.GIVEN, (*claims[job_id].files, ClaimedFile(*file)), asked)
-    return claims
+    _WAIT_FOR_FILE.run(session, file_id=file_id)
+    return claim
 
 
 def _anywhere() -> int:

@@ -1,4 +1,4 @@
-"""The statements of `models/sql/`: loaded at import, run prepared on the session's own connection."""
+"""The statements of `models/sql/`: loaded at import, run prepared on psycopg's own connection."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import psycopg
+import sqlalchemy
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -14,6 +15,7 @@ from sqlmodel import Session
 DIRECTORY = Path(__file__).parent / "sql"
 
 Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
 Shape = TypeVar("Shape", bound=BaseModel)
 
 _COMMENT = re.compile(r"--[^\n]*")
@@ -27,11 +29,11 @@ class Statement:
     name: str
     query: bytes
 
-    def run(self, session: Session, **parameters: object) -> list[Row]:
-        """Run it in the session's transaction and return its rows."""
-        with raw_connection(session).cursor() as cursor:
-            cursor.execute(self.query, parameters, prepare=True)
-            return cursor.fetchall() if cursor.description else []
+    def run(self, where: Session | Connection, **parameters: object) -> list[Row]:
+        """Run it on a connection, or in a session's transaction, and return its rows."""
+        connection = where if isinstance(where, psycopg.Connection) else raw_connection(where)
+        cursor = connection.execute(self.query, parameters, prepare=True)
+        return cursor.fetchall() if cursor.description else []
 
     def read(self, session: Session, shape: type[Shape], **parameters: object) -> list[Shape]:
         """Run it and return its rows in a shape whose fields are the columns, in their order."""
@@ -60,14 +62,19 @@ def load(name: str, **parts: str) -> Statement:
     return Statement(name, _SPACE.sub(" ", _COMMENT.sub("", text)).strip().encode())
 
 
-def raw_connection(session: Session) -> psycopg.Connection[Row]:
+def raw_connection(session: Session) -> Connection:
     """Return psycopg's own connection, within the session's transaction, with what the session holds written first.
 
     SQLAlchemy's way to the server costs as much as the statement itself on the hot path, and has no COPY.
     """
     if session.new or session.dirty or session.deleted:
         session.flush()
-    return cast("psycopg.Connection[Row]", session.connection().connection.driver_connection)
+    return driver_connection(session.connection())
+
+
+def driver_connection(connection: sqlalchemy.Connection) -> Connection:
+    """Return psycopg's own connection behind one of SQLAlchemy's."""
+    return cast("Connection", connection.connection.driver_connection)
 
 
 def jsonb(document: Mapping[str, Any] | Sequence[Any] | None) -> Jsonb | None:

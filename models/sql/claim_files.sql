@@ -58,7 +58,7 @@ chosen AS MATERIALIZED (
                            OR f.failed_host IS DISTINCT FROM c.hostname)
                     ORDER BY f.spread
                     LIMIT c.room
-                    FOR NO KEY UPDATE /* patience */
+                    FOR NO KEY UPDATE SKIP LOCKED
                 ) later
                 UNION ALL
                 SELECT earlier.file_id FROM (
@@ -70,7 +70,7 @@ chosen AS MATERIALIZED (
                            OR f.failed_host IS DISTINCT FROM c.hostname)
                     ORDER BY f.spread
                     LIMIT c.room
-                    FOR NO KEY UPDATE /* patience */
+                    FOR NO KEY UPDATE SKIP LOCKED
                 ) earlier
             ) probe
             WHERE s.storage_id = d.storage_id AND s.rucio_read AND s.enabled_read

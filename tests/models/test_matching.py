@@ -223,7 +223,7 @@ def test_claim_hears_none_once_others_have_taken_all(fresh_database: Database) -
 @contextmanager
 def one_by_one(opened: Database) -> Iterator[Ask]:
     def ask(job_id: int) -> Claim:
-        with database.session(opened) as session:
+        with database.single_statements(opened) as session:
             return matching.claim_files(session, job_id)
 
     yield ask

@@ -85,7 +85,7 @@ def a_job(session: Session) -> int:
 
 def test_claim_reads_a_handful_of_rows(large: Database) -> None:
     with database.session(large) as session:
-        claim = load("claim_files", patience="SKIP LOCKED")
+        claim = load("claim_files")
         found = scans(session, claim, job_ids=[a_job(session)], counts=[1], starts=[2**30], taste=1)
     assert indexes(found, "files") <= {"files_waiting", "files_pkey", "files_held"}
     assert rows_read(found, "files") <= 3
@@ -96,14 +96,14 @@ def test_many_claims_read_a_handful_of_rows_each(large: Database) -> None:
         stage = make_stage(session)
         make_files(session, stage, 100, storages=["NEAR", "FAR"])
         jobs = [key(make_job(session, stage).job_id) for _ in range(10)]
-        claim = load("claim_files", patience="SKIP LOCKED")
+        claim = load("claim_files")
         found = scans(session, claim, job_ids=jobs, counts=[1] * 10, starts=[n * 10**8 for n in range(10)], taste=1)
     assert rows_read(found, "files") <= 10 * 3
 
 
 def test_question_whether_something_waits_reads_little(large: Database) -> None:
     with database.session(large) as session:
-        found = scans(session, load("is_waiting"), job_id=a_job(session))
+        found = scans(session, load("waiting_file"), job_id=a_job(session))
     assert indexes(found, "files") == {"files_waiting"}
     assert rows_read(found, "files") <= 3
 
