@@ -6,6 +6,7 @@ them. When nobody else asks, nobody waits.
 """
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from models.matching import Claim, ClaimOutcome
 from models.statements import driver_connection
 
 LARGEST_BATCH = 32
+MOMENT_SECONDS = 0.0002
 
 
 @dataclass(slots=True)
@@ -27,8 +29,9 @@ class _Ask:
     job_id: int
     count: int
     waiting: threading.Lock = field(default_factory=threading.Lock)
-    """Held until the ask is answered, or its thread is to answer a batch that begins with it."""
-    batch: list["_Ask"] = field(default_factory=list)
+    """Held until the ask is answered, or its thread is to answer."""
+    answers: bool = False
+    """Whether its thread is to answer, itself and who is in line behind it."""
     claim: Claim | None = None
 
 
@@ -45,45 +48,51 @@ class Claims:
         """From one batch to the next; only the thread that answers uses it."""
         self._lock = threading.Lock()
         self._line: deque[_Ask] = deque()
+        """Those who are not being answered; the first of them answers next."""
         self._answering = False
+        self._crowded = False
+        """Whether the last statement asked for more than one."""
         event.listen(database.engine, "engine_disposed", self._hang_up)
 
     def claim_files(self, job_id: int, count: int = 1) -> Claim:
         """Give a job the nearest waiting files of its stage, for good: it is committed when this returns."""
         ask = _Ask(job_id, count)
         ask.waiting.acquire()
-        if not self._goes_ahead(ask):
+        self._line_up(ask)
+        if not ask.answers:
             ask.waiting.acquire()
-        if ask.batch:
-            self._answer_batch(ask.batch)
+        if ask.answers:
+            self._answer_line()
         return self._settle(ask)
 
-    def _goes_ahead(self, ask: _Ask) -> bool:
-        """Answer right away when nobody does; else line up. Nobody is in line while nobody answers."""
+    def _line_up(self, ask: _Ask) -> None:
+        """Join the line, and answer it right away when nobody else does. Nobody is in line while nobody answers."""
         with self._lock:
-            if self._answering:
-                self._line.append(ask)
-                return False
-            self._answering = True
-            ask.batch = [ask]
-            return True
+            self._line.append(ask)
+            if not self._answering:
+                self._answering = ask.answers = True
 
-    def _answer_batch(self, batch: list[_Ask]) -> None:
-        """Answer a batch that begins with the caller's ask, and let the next in line go on."""
+    def _answer_line(self) -> None:
+        """Answer the first in line, whose thread this is, and as many behind as one statement can."""
+        if self._crowded:
+            # Who was answered just now may ask again, and another statement costs far more than a longer one.
+            time.sleep(MOMENT_SECONDS)
+        with self._lock:
+            batch = self._next_batch()
+        self._crowded = len(batch) > 1
         try:
             self._answer(batch)
         finally:
-            self._pass_on()
             for ask in batch[1:]:
                 ask.waiting.release()
+            self._pass_on()
 
     def _pass_on(self) -> None:
         with self._lock:
-            batch = self._next_batch()
-            self._answering = bool(batch)
-        if batch:
-            batch[0].batch = batch
-            batch[0].waiting.release()
+            self._answering = bool(self._line)
+            if self._line:
+                self._line[0].answers = True
+                self._line[0].waiting.release()
 
     def _next_batch(self) -> list[_Ask]:
         """Take from the line what one statement can ask for, of each job once."""
