@@ -38,8 +38,8 @@ START_ATTEMPTS = 3
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "max_connections": "300",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "jit": "off",
