@@ -52,7 +52,7 @@ def test_claims_are_measured() -> None:
 
 def test_claims_over_http_are_measured(database_url: str) -> None:
     jobs, files_per_job = 8, 3
-    claim_world.build(database_url, Size(waiting=1_000, running_jobs=0, submitted_jobs=jobs, stages=2))
+    claim_world.build(database_url, Size(waiting=1_000, running_jobs=0, submitted_jobs=2 * jobs, stages=2))
     told = claim_http.measure(database_url, claim_world.submitted_jobs(database_url), jobs, files_per_job)
     assert told.get_jobscript_per_s > 0
     assert told.get_file_per_s > 0
