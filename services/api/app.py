@@ -1,6 +1,7 @@
 """The API as an application."""
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 import justin
@@ -30,4 +31,12 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     for module in ROUTERS:
         version.include_router(module.router)
     app.include_router(version)
+    _name_calls(app)
     return app
+
+
+def _name_calls(app: FastAPI) -> None:
+    """Let the documentation call each call by what it does, and not by the name of a function."""
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
