@@ -26,17 +26,18 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app = FastAPIOffline(title="justIN", version=justin.__version__, description=DESCRIPTION)
     app.state.runtime = runtime or wiring.current()
     problems.install(app)
-    app.include_router(health.router)
     version = APIRouter(prefix=PREFIX)
     for module in ROUTERS:
+        _name_calls(module.router)
         version.include_router(module.router)
+    _name_calls(health.router)
+    app.include_router(health.router)
     app.include_router(version)
-    _name_calls(app)
     return app
 
 
-def _name_calls(app: FastAPI) -> None:
+def _name_calls(router: APIRouter) -> None:
     """Let the documentation call each call by what it does, and not by the name of a function."""
-    for route in app.routes:
+    for route in router.routes:
         if isinstance(route, APIRoute):
             route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
