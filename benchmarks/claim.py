@@ -42,10 +42,10 @@ FULL: Final = Problem(
     seconds=8,
 )
 QUICK: Final = Problem(
-    size=Size(waiting=100_000, running_jobs=10_000, submitted_jobs=400),
-    small=Size(waiting=5_000, running_jobs=1_500, stages=10),
-    large=Size(waiting=5_000, processed=95_000, running_jobs=1_500, stages=10),
-    seconds=1,
+    size=Size(waiting=100_000, running_jobs=8_000, submitted_jobs=350),
+    small=Size(waiting=5_000, running_jobs=800, stages=10),
+    large=Size(waiting=5_000, processed=95_000, running_jobs=800, stages=10),
+    seconds=0.8,
 )
 
 
