@@ -1,7 +1,7 @@
 """Which stage a slot serves, and which files its job gets: decided when asked, on what is true at that moment."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from models import filters
 from models.database import Session
-from models.statements import Connection, Row, jsonb, load
+from models.statements import Connection, jsonb, load
 
 SPREADS: Final = 2**31
 """Spreads of files are drawn from 0 up to here."""
@@ -108,6 +108,17 @@ class Choice:
     """Of its nearest waiting files."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """What became of binding a job to a stage."""
+
+    bound: bool
+    counted: bool
+    """Whether there are counts of the jobs of the stage and its quota, which the first job of a stage lacks."""
+    submitted: bool
+    """Whether the job waited for a stage when it was tried."""
+
+
 def claim_files(session: Session, job_id: int, count: int = 1) -> Claim:
     """Give a job up to `count` of the nearest waiting files of its stage, each to one job only.
 
@@ -167,12 +178,13 @@ def choose_stages(
     lend_gpus: bool = False,
     reach: int = ANYWHERE,
     spare: bool = False,
+    but: Collection[int] = (),
 ) -> list[Choice]:
     """Return the best of the stages that a slot can serve with files within `reach`, best first.
 
     `quota_id` is the quota that the job was submitted for; None serves any. Stages that ask for no GPU get slots
     with GPUs only when `lend_gpus` is set. With `spare` only stages count that have a file left when each job that
-    was sent there and has not asked yet takes one.
+    was sent there and has not asked yet takes one. `but` are stages that do not count.
     """
     rows = _CHOOSE_STAGE.run(
         session,
@@ -185,6 +197,7 @@ def choose_stages(
         lend_gpus=lend_gpus,
         reach=reach,
         spare=spare,
+        but=list(but),
         limit=_CHOICES,
         **_gpu_parameters(slot.gpus),
     )
@@ -199,22 +212,28 @@ def bind_job(session: Session, job_id: int, stage_id: int, slot: Slot) -> bool:
 
     It is not when the stage or its quota has reached its limit of jobs meanwhile, or the job is not submitted.
     """
-    bound, counted = _bind(session, job_id, stage_id, slot)
-    if not counted:
-        _ENSURE_LOADS.run(session, stage_id=stage_id)
-        bound, _counted = _bind(session, job_id, stage_id, slot)
-    return bool(bound)
+    return _try(session, job_id, stage_id, slot).bound
 
 
 def start_job(
     session: Session, job_id: int, slot: Slot, quota_id: int | None, *, lend_gpus: bool = False
 ) -> int | None:
     """Bind a submitted job to the best stage that has room, and return the stage; None when none has."""
+    tried: set[int] = set()
     # Most slots find work beside them, and to look only there costs a fraction.
     for reach, spare in ((BESIDE, True), (ANYWHERE, True), (ANYWHERE, False)):
-        for choice in choose_stages(session, slot, quota_id, lend_gpus=lend_gpus, reach=reach, spare=spare):
-            if bind_job(session, job_id, choice.stage_id, slot):
-                return choice.stage_id
+        # Others start too, and may take the last room of all that was chosen.
+        while choices := choose_stages(
+            session, slot, quota_id, lend_gpus=lend_gpus, reach=reach, spare=spare, but=tried
+        ):
+            # One stage is often chosen for several storages.
+            for stage_id in dict.fromkeys(choice.stage_id for choice in choices):
+                binding = _try(session, job_id, stage_id, slot)
+                if binding.bound:
+                    return stage_id
+                if not binding.submitted:
+                    return None
+                tried.add(stage_id)
     return None
 
 
@@ -232,8 +251,16 @@ def _anywhere() -> int:
     return random.randrange(SPREADS)  # noqa: S311  spreads the load, guards nothing
 
 
-def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> Row:
-    return _BIND_JOB.one(
+def _try(session: Session, job_id: int, stage_id: int, slot: Slot) -> _Binding:
+    binding = _bind(session, job_id, stage_id, slot)
+    if not binding.counted:
+        _ENSURE_LOADS.run(session, stage_id=stage_id)
+        binding = _bind(session, job_id, stage_id, slot)
+    return binding
+
+
+def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> _Binding:
+    row = _BIND_JOB.one(
         session,
         job_id=job_id,
         stage_id=stage_id,
@@ -250,6 +277,7 @@ def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> Row:
         has_inner_apptainer=slot.has_inner_apptainer,
         gpu_details=jsonb({"gpus": list(slot.gpu_details)} if slot.gpu_details else None),
     )
+    return _Binding(*row)
 
 
 def _gpu_parameters(gpus: Sequence[Gpu]) -> dict[str, object]:

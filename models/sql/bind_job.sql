@@ -55,4 +55,5 @@ logged AS (
            waited_seconds
     FROM bound
 )
-SELECT EXISTS (SELECT FROM bound), EXISTS (SELECT FROM stage_load) AND EXISTS (SELECT FROM quota_load)
+SELECT EXISTS (SELECT FROM bound), EXISTS (SELECT FROM stage_load) AND EXISTS (SELECT FROM quota_load),
+       EXISTS (SELECT FROM jobs WHERE job_id = %(job_id)s AND state = 'submitted')

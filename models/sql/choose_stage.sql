@@ -32,7 +32,7 @@ FROM (
           AND distance.distance <= stage.max_distance
           AND (confined.storage_ids IS NULL OR distance.storage_id = ANY(confined.storage_ids))
     ) AS place
-    WHERE site.site_id = %(site_id)s AND /* filters */
+    WHERE site.site_id = %(site_id)s AND stage.stage_id <> ALL(%(but)s::int[]) AND /* filters */
     ORDER BY place.distance, workflow.priority DESC, share_taken, workflow.workflow_id, stage.stage_number
     OFFSET 0
 ) AS candidate

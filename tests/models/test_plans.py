@@ -114,7 +114,14 @@ def test_choice_of_stages_reads_two_rows_for_each(large: Database, reach: int) -
         site_id = make_site(session, distances={})
         statement = matching._CHOOSE_STAGE
         parameters = {"site_id": site_id, "quota_id": None, "processors": 1, "rss_bytes": 10**10, "wall_seconds": 9999}
-        flags = {"has_inner_apptainer": True, "lend_gpus": False, "reach": reach, "spare": True, "limit": LIMIT}
+        flags = {
+            "has_inner_apptainer": True,
+            "lend_gpus": False,
+            "reach": reach,
+            "spare": True,
+            "but": [],
+            "limit": LIMIT,
+        }
         gpus = {"gpus": 0, "gpu_memory_bytes": 0, "gpu_lowest_capability": 0, "gpu_highest_capability": 0}
         found = scans(session, statement, **parameters, **flags, **gpus, gpu_runtime=0, gpu_names=[])
     assert indexes(found, "files") == {"files_waiting"}

@@ -20,6 +20,7 @@ from models.queries.why_not import why_not
 from models.records import Event
 from models.workflows import Stage, StageSite, StageStorage
 from tests.support.makers import SCOPE, key, make_files, make_job, make_scope, make_site, make_stage, make_workflow
+from tests.support.waiting import wait_until
 
 GPU = Gpu(name="NVIDIA H200", memory_bytes=150_000_000_000, compute_capability=9.0, runtime_version=12.8)
 
@@ -243,3 +244,33 @@ def test_limits_hold_however_many_start_at_once(fresh_database: Database, limit:
         running = select(Job.job_id).where(Job.state == JobState.STARTED)
         assert len(session.exec(running).all()) == session.get_one(StageLoad, stage.stage_id).running_jobs == 7
         assert session.get_one(QuotaLoad, make_scope(session)).running_jobs == 7
+
+
+def test_who_loses_the_last_room_of_a_stage_finds_another(fresh_database: Database) -> None:
+    near = {f"NEAR_{number}": 0 for number in range(25)}
+    with database.session(fresh_database) as session:
+        make_site(session, distances=near)
+        # As many rows of the choice as it has, all of them of one stage.
+        wanted = make_stage(session, make_workflow(session, priority=100), max_jobs=1)
+        for storage in near:
+            make_files(session, wanted, 2, storages=[storage])
+        other = a_stage(session, storage="NEAR_0")
+        slot = a_slot(session)
+        first, second = (key(make_job(session).job_id) for _ in range(2))
+
+    def start(job_id: int) -> int | None:
+        with database.single_statements(fresh_database) as session:
+            return matching.start_job(session, job_id, slot, None)
+
+    with ThreadPoolExecutor(1) as pool, Session(fresh_database.engine) as holder:
+        assert matching.start_job(holder, first, slot, None) == wanted.stage_id
+        answer = pool.submit(start, second)
+        wait_until(lambda: waits_for_a_lock(fresh_database))
+        holder.commit()
+        assert answer.result(30) == other.stage_id
+
+
+def waits_for_a_lock(asked: Database) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with database.session(asked) as session:
+        return bool(session.connection().exec_driver_sql(query).scalar_one())
