@@ -103,6 +103,80 @@ class Problems(BaseModel):
     """How many jobs must have gone wrong in the same way, and be the majority."""
 
 
+class ExtraEntry(BaseModel):
+    """An entry that no pilot factory is configured for, such as that of a computing centre."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,128}$")]
+    site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    country: str = ""
+    processors: Annotated[int, Field(ge=1)] = 1
+    rss_bytes: Annotated[int, Field(ge=0)] = 0
+    wall_seconds: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[int, Field(ge=0)] = 0
+    gpus_always: bool = False
+
+
+class DistanceRule(BaseModel):
+    """How far a storage is from a site, when the rule is the first that holds for the two."""
+
+    same: Literal["", "site", "prefix", "country", "region"] = ""
+    """What the two have in common; a prefix is what a name has before its first `-`."""
+    site: str = "*"
+    """The site's name; `*` stands for anything, as in the next two."""
+    storage: str = "*"
+    """The storage's name."""
+    storage_site: str = "*"
+    """The name of the storage's own site."""
+    distance: Annotated[int, Field(ge=0, le=101)]
+    """0 is beside it, 100 the far end, 101 never."""
+
+
+DISTANCE_RULES = [
+    DistanceRule(same="site", distance=0),
+    DistanceRule(same="prefix", distance=10),
+    DistanceRule(same="country", distance=20),
+    DistanceRule(same="region", distance=30),
+    DistanceRule(storage_site="CH_CERN", distance=90),
+    DistanceRule(storage_site="US_FNAL-FermiGrid", distance=90),
+    DistanceRule(distance=100),
+]
+
+EUROPE = "BE CH CZ DE DK ES FI FR IE IT NL NO PL PT SE UK"
+REGIONS = {
+    **dict.fromkeys(EUROPE.split(), "Europe"),
+    **dict.fromkeys(["CA", "MX", "US"], "North America"),
+    **dict.fromkeys(["BR", "CL", "CO", "PE", "PY"], "South America"),
+    **dict.fromkeys(["CN", "IN", "JP", "KR", "TW"], "Asia"),
+}
+
+
+class Sites(BaseModel):
+    """Where jobs may run: the configuration of the pilot factories, and how far storages are."""
+
+    directory: Path | None = None
+    """The configuration of the pilot factories; nothing is read when it is not set."""
+    repository: str = ""
+    """What the directory is a checkout of, kept up to date; without one, the directory is read as it is."""
+    branch: str = "master"
+    files: list[str] = ["*.xml", "OSG_autoconf/*.yml"]
+    """Patterns of the files to be read in the directory."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """For a command of git."""
+    vos: list[str] = ["DUNE"]
+    """Of the entries for any job, as GLIDEIN_Supported_VOs names them."""
+    gpu_vos: list[str] = ["DUNEGPU"]
+    """Of the entries for jobs that need GPUs."""
+    site_attribute: str = "GLIDEIN_DUNESite"
+    """The attribute of an entry by which slots there name their site."""
+    extra_entries: list[ExtraEntry] = []
+    forget_after_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
+    """How long an entry that is not configured any more is kept."""
+    regions: dict[str, str] = REGIONS
+    """The region of each country."""
+    distances: list[DistanceRule] = DISTANCE_RULES
+    """The first rule that holds says how far a storage is from a site."""
+
+
 class Settings(BaseSettings):
     """All settings; see docs/operator/settings.md, which is made from this."""
 
@@ -123,6 +197,7 @@ class Settings(BaseSettings):
     watch: Watch = Watch()
     outputs: Outputs = Outputs()
     problems: Problems = Problems()
+    sites: Sites = Sites()
 
     @classmethod
     def settings_customise_sources(
