@@ -121,11 +121,53 @@ class MetadataCatalog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StorageRecord:
+    """A storage as the catalogue of replicas knows it."""
+
+    rse: str
+    site: str
+    country: str
+    region: str
+    tape: bool
+    deterministic: bool
+    readable: bool
+    writable: bool
+    used_bytes: int | None
+    """None when it is not known, as the next."""
+    total_bytes: int | None
+    attributes: Mapping[str, Any]
+    protocols: Mapping[str, Mapping[str, Sequence[str]]]
+    """For each domain and operation (`read`, `write`, `delete`) the schemes, the preferred first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUsage:
+    """How much of a storage an account uses, and may."""
+
+    rse: str
+    used_bytes: int
+    limit_bytes: int | None
+    """None without a limit."""
+
+
 class ReplicaCatalog(Protocol):
     """Rucio."""
 
     def ping(self) -> float:
         """Return how long the service takes to answer, in seconds."""
+        ...
+
+    def storages(self) -> list[StorageRecord]:
+        """List all storages."""
+        ...
+
+    def account_usage(self, account: str) -> list[AccountUsage]:
+        """List how much an account uses and may at each storage; nothing for an unknown one."""
+        ...
+
+    def scope_owners(self) -> dict[str, str]:
+        """Return the account that owns each scope."""
         ...
 
     def dataset_files(self, scope: str, name: str) -> Iterator[FoundFile]:

@@ -25,6 +25,8 @@ class Rucio(BaseModel):
     username: str = "justin"
     password_file: Path | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    slow_after_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """When a ping takes longer, Rucio is spared what can wait."""
 
 
 class MetaCat(BaseModel):

@@ -1,6 +1,6 @@
 """Storages are tried in an order that a person would choose."""
 
-from engine import storages
+from engine import output_storages
 from models.queries.storages import OutputStorage
 
 NEAR = OutputStorage(1, "NEAR", None, 0, 0.5)
@@ -11,7 +11,7 @@ FIRST_CHOICE = OutputStorage(5, "FIRST", 0, 100, 0.9)
 
 
 def names(*found: OutputStorage, job: str = "1.0@pool") -> list[str]:
-    return [storage.name for storage in storages.order(found, job)]
+    return [storage.name for storage in output_storages.order(found, job)]
 
 
 def test_choices_come_before_near_and_near_before_far() -> None:
