@@ -255,7 +255,7 @@ class JobOrder:
     entries: tuple[str, ...] = ()
     image: str = ""
     hint: str = ""
-    """`wWsS`: the stage that the factory had in mind."""
+    """The stage that the factory had in mind, in the word of `engine.stage_hints`."""
     classads: Mapping[str, str] = field(default_factory=dict)
 
 

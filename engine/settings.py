@@ -160,6 +160,7 @@ class Sites(BaseModel):
     repository: str = ""
     """What the directory is a checkout of, kept up to date; without one, the directory is read as it is."""
     branch: str = "master"
+    """Of the repository."""
     files: list[str] = ["*.xml", "OSG_autoconf/*.yml"]
     """Patterns of the files to be read in the directory."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
@@ -171,6 +172,7 @@ class Sites(BaseModel):
     site_attribute: str = "GLIDEIN_DUNESite"
     """The attribute of an entry by which slots there name their site."""
     extra_entries: list[ExtraEntry] = []
+    """Entries that no pilot factory is configured for, each with name and site, and what is known of its slots."""
     forget_after_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
     """How long an entry that is not configured any more is kept."""
     regions: dict[str, str] = REGIONS

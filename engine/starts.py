@@ -8,13 +8,12 @@ from engine.runtime import Runtime
 from engine.settings import Settings
 from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript
 from justin.states import JobState
-from models import database, matching, moves, work
+from models import arrivals, database, matching, moves, work
+from models.arrivals import Arrival, FoundSite
 from models.calls import CallingJob
 from models.database import Session
 from models.matching import Gpu, Slot
 from models.moves import Reason
-from models.queries import places
-from models.queries.places import FoundSite
 from models.work import Work
 
 ACTOR = "allocator"
@@ -33,7 +32,7 @@ def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript 
     # binding locks what counts the jobs of the stage and of the quota.
     with database.single_statements(runtime.database) as session:
         if job.state is JobState.SUBMITTED:
-            why_not = _bind(session, job, _site(session, wanted), wanted)
+            why_not = _bind(session, job, _site(session, job, wanted), wanted)
             if why_not:
                 return _end(runtime, job, why_not, wanted)
         elif job.state is not JobState.STARTED or job.asked_for_files:
@@ -50,8 +49,9 @@ def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) 
     return start(runtime, later, wanted)
 
 
-def _site(session: Session, wanted: GetJobscript) -> FoundSite:
-    site = places.find_site(session, wanted.site_name)
+def _site(session: Session, job: CallingJob, wanted: GetJobscript) -> FoundSite:
+    arrival = Arrival(job.jobsub_id, wanted.site_name, wanted.entry_name, wanted.has_inner_apptainer)
+    site = arrivals.arrive(session, arrival)
     if site is None:
         raise InvalidInput(f"The site {wanted.site_name} is not known.")
     return site

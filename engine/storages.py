@@ -8,6 +8,7 @@ from engine import distances, pulses
 from engine.errors import Unavailable
 from engine.ports import AccountUsage, StorageRecord
 from engine.runtime import Runtime
+from engine.settings import Settings
 from models import storages
 from models.storages import SeenStorage, SeenUsage
 
@@ -41,7 +42,7 @@ def update_storages(runtime: Runtime) -> StoragesUpdated:
         raise Unavailable(problem)
     found = runtime.rucio.storages()
     with runtime.session() as session:
-        new = storages.put(session, [_seen(record, runtime.settings.replicas.schemes) for record in found])
+        new = storages.put(session, [_seen(record, runtime.settings) for record in found])
         retired = storages.retire_others(session, [record.rse for record in found])
         accounts = storages.accounts(session)
     _update_usages(runtime, accounts)
@@ -68,12 +69,13 @@ def _update_scopes(runtime: Runtime) -> list[str]:
         return storages.put_scopes(session, owners)
 
 
-def _seen(record: StorageRecord, schemes: Sequence[str]) -> SeenStorage:
+def _seen(record: StorageRecord, settings: Settings) -> SeenStorage:
+    schemes = settings.replicas.schemes
     return SeenStorage(
         name=record.rse,
         site=record.site,
         country=record.country,
-        region=record.region,
+        region=settings.sites.regions.get(record.country, record.region),
         tape=record.tape,
         deterministic=record.deterministic,
         readable=record.readable and _speaks(record.protocols, "read", schemes),

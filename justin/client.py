@@ -22,6 +22,8 @@ from justin.schemas.specs import (
 from justin.schemas.views import (
     CampaignView,
     DatasetView,
+    DistanceView,
+    EntryView,
     EventView,
     FileView,
     Identity,
@@ -275,6 +277,14 @@ class Client:
     def sites(self) -> list[SiteView]:
         """List the sites where jobs may run."""
         return self._get("/sites", list[SiteView])
+
+    def entries(self, *, site: str | None = None) -> list[EntryView]:
+        """List the entries by which pilots come to sites."""
+        return self._get("/entries", list[EntryView], {"site": site})
+
+    def distances(self, *, site: str | None = None, rse: str | None = None) -> list[DistanceView]:
+        """List how far storages are from sites, for each site the nearest first."""
+        return self._get("/distances", list[DistanceView], {"site": site, "rse": rse})
 
     def storages(self) -> list[StorageView]:
         """List the storages that hold files."""

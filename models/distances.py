@@ -48,7 +48,7 @@ def sites(session: Session) -> list[SitePlace]:
 
 
 def storages(session: Session) -> list[StoragePlace]:
-    """List all storages; one without a country or region of its own is where its site is."""
+    """List all storages: each is where its site is, or else where Rucio says."""
     return [StoragePlace(*row) for row in _STORAGE_PLACES.run(session)]
 
 

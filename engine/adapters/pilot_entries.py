@@ -1,5 +1,6 @@
 """What an entry of a pilot factory means for us: which jobs it takes, at which site, on what machines."""
 
+import json
 import re
 from typing import Annotated, Any, Final
 
@@ -21,7 +22,9 @@ def _nothing(value: object) -> object:
     return None if value is None or (isinstance(value, str) and not value.strip()) else value
 
 
-Number = Annotated[Annotated[int, Field(ge=0, le=1 << 40)] | None, BeforeValidator(_nothing)]
+Count = Annotated[Annotated[int, Field(ge=0, le=1_000_000)] | None, BeforeValidator(_nothing)]
+Mebibytes = Annotated[Annotated[int, Field(ge=0, le=1 << 30)] | None, BeforeValidator(_nothing)]
+Seconds = Annotated[Annotated[int, Field(ge=0, le=10**9)] | None, BeforeValidator(_nothing)]
 
 
 class _Entry(BaseModel):
@@ -31,12 +34,11 @@ class _Entry(BaseModel):
     site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$", strip_whitespace=True)]
     country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{0,8}$", strip_whitespace=True)] = ""
     enabled: bool = True
-    cpus: Number = None
-    estimated_cpus: Number = None
-    memory_mib: Number = None
-    wall_seconds: Number = None
-    resource_slots: str = ""
-    request_gpus: Number = None
+    cpus: Count = None
+    estimated_cpus: Count = None
+    memory_mib: Mebibytes = None
+    wall_seconds: Seconds = None
+    gpus: Count = None
 
     @field_validator("cpus", mode="before")
     @classmethod
@@ -60,7 +62,6 @@ def understand(raw: RawEntry, source: str, sites: Sites) -> PilotEntry | None:
             f"{raw.name} supports {', '.join(sorted(vos & _ours(sites)))}, but has no {sites.site_attribute}"
         )
     entry = _typed(raw, sites.site_attribute)
-    gpus = _gpus(entry)
     return PilotEntry(
         name=entry.name,
         source=source,
@@ -70,7 +71,7 @@ def understand(raw: RawEntry, source: str, sites: Sites) -> PilotEntry | None:
         processors=entry.cpus or entry.estimated_cpus or 1,
         rss_bytes=(entry.memory_mib or 0) * MIB_BYTES,
         wall_seconds=entry.wall_seconds or 0,
-        gpus=gpus or (1 if for_gpus else 0),
+        gpus=entry.gpus or (1 if for_gpus else 0),
         gpus_always=bool(for_gpus) and not for_all,
         configuration=_configuration(raw),
     )
@@ -86,7 +87,6 @@ def _vos(raw: RawEntry) -> set[str]:
 
 
 def _typed(raw: RawEntry, site_attribute: str) -> _Entry:
-    requested = {name.lower(): value for name, value in raw.submit_attributes.items()}
     given: dict[str, Any] = {
         "name": raw.name,
         "enabled": raw.fields.get("enabled"),
@@ -96,8 +96,7 @@ def _typed(raw: RawEntry, site_attribute: str) -> _Entry:
         "estimated_cpus": raw.attributes.get("GLIDEIN_ESTIMATED_CPUS"),
         "memory_mib": raw.attributes.get("GLIDEIN_MaxMemMBs"),
         "wall_seconds": raw.attributes.get("GLIDEIN_Max_Walltime"),
-        "resource_slots": raw.attributes.get("GLIDEIN_Resource_Slots"),
-        "request_gpus": requested.get("request_gpus"),
+        "gpus": _gpus(raw),
     }
     try:
         return _Entry.model_validate({name: value for name, value in given.items() if value is not None})
@@ -106,16 +105,26 @@ def _typed(raw: RawEntry, site_attribute: str) -> _Entry:
         raise Malformed(f"{raw.name} cannot be used: {wrong}") from error
 
 
-def _gpus(entry: _Entry) -> int:
-    """Count the GPUs of a slot: `GPUs,2,type=main;Disk,…` names what slots have beside processors."""
-    for resource in entry.resource_slots.split(";"):
+def _gpus(raw: RawEntry) -> object:
+    """Find the number of GPUs: `GPUs,2,type=main;Disk,…` names what slots have beside processors."""
+    for resource in str(raw.attributes.get("GLIDEIN_Resource_Slots", "")).split(";"):
         name, _, rest = resource.partition(",")
         if _GPU.fullmatch(name.strip()):
             count = rest.partition(",")[0].strip()
-            return int(count) if count.isdigit() else 1
-    return entry.request_gpus or 0
+            return count if count.isdigit() else 1
+    requested = {name.lower(): value for name, value in raw.submit_attributes.items()}
+    return requested.get("request_gpus")
 
 
 def _configuration(raw: RawEntry) -> dict[str, Any]:
+    """Return all that the file says; raises `Malformed` for what no database keeps."""
     kept = {**raw.fields, "attrs": dict(raw.attributes), "submit_attrs": dict(raw.submit_attributes)}
-    return {**kept, "added_attrs": dict(raw.added)} if raw.added else kept
+    if raw.added:
+        kept["added_attrs"] = dict(raw.added)
+    try:
+        text = json.dumps(kept, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise Malformed(f"{raw.name} cannot be kept: {error}") from error
+    if b"\\u0000" in text:
+        raise Malformed(f"{raw.name} cannot be kept: it holds a NUL")
+    return kept

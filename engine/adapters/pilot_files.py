@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import yaml
 
 COMMON: Final = "common_entry_fields"
-LATEST_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Leaves every value the text that it is, as XML does, and makes no other objects."""
 
 
 class Malformed(Exception):
@@ -65,7 +66,7 @@ def _xml_values(elements: Iterator[ET.Element]) -> dict[str, str]:
 
 def _read_yaml(path: Path) -> Iterator[RawEntry | Malformed]:
     with path.open("rb") as file:
-        document = yaml.load(file, LATEST_LOADER)  # noqa: S506  both are safe loaders
+        document = yaml.load(file, LOADER)  # noqa: S506  it makes text, lists and mappings only
     for resource, gatekeepers in _mapping(document, "the file").items():
         yield from _guarded(_resource, str(resource), gatekeepers)
 
@@ -118,7 +119,7 @@ def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 def _mapping(value: object, of: str) -> Mapping[Any, Any]:
     """Return a mapping; nothing at all stands for an empty one."""
-    if value is None:
+    if value is None or value == "":
         return {}
     if not isinstance(value, Mapping):
         raise Malformed(f"{of} is {type(value).__name__}, not a mapping")

@@ -13,11 +13,11 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress  # isort: skip
-from justin.cli import files, jobs, server  # isort: skip
+from justin.cli import files, jobs, places, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
-__all__ = ["app", "campaigns", "files", "jobs", "main", "progress", "server", "stages", "workflows"]
+__all__ = ["app", "campaigns", "files", "jobs", "main", "places", "progress", "server", "stages", "workflows"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import justin
 from justin.errors import InvalidInput, NotFound
 from justin.schemas.specs import CampaignSpec, FileSelection, QuerySpec, StageAddition, StateChange, WorkflowSpec
 from justin.schemas.views import (
+    DistanceView,
     Identity,
     JobLogView,
     Moved,
@@ -180,6 +181,16 @@ def _storages(world: World, _request: httpx.Request) -> Any:
     return [storage]
 
 
+def _no_entries(_world: World, _request: httpx.Request) -> Any:
+    return []
+
+
+def _distances(_world: World, request: httpx.Request) -> Any:
+    wanted = (request.url.params.get("site", SITE), request.url.params.get("rse", RSE))
+    distance = DistanceView(site=SITE, storage=RSE, distance=0, by_hand=False, by_rule=0)
+    return [distance] if wanted == (SITE, RSE) else []
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
@@ -207,6 +218,8 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/version", _time),
     ("GET", r"/sites", _sites),
     ("GET", r"/storages", _storages),
+    ("GET", r"/entries", _no_entries),
+    ("GET", r"/distances", _distances),
 ]
 
 

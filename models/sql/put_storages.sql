@@ -15,7 +15,8 @@ LEFT JOIN sites AS site ON site.name = storage.site
 -- In order, so that two of these do not wait for each other.
 ORDER BY storage.name
 ON CONFLICT (name) DO UPDATE
-SET site_id = COALESCE(excluded.site_id, storages.site_id), country = excluded.country, region = excluded.region,
+SET site_id = COALESCE(excluded.site_id, storages.site_id), country = COALESCE(NULLIF(excluded.country, ''), storages.country),
+    region = COALESCE(NULLIF(excluded.region, ''), storages.region),
     tape = excluded.tape, deterministic = excluded.deterministic, rucio_read = excluded.rucio_read,
     rucio_write = excluded.rucio_write, occupancy = excluded.occupancy, used_bytes = excluded.used_bytes,
     total_bytes = excluded.total_bytes, protocols = excluded.protocols, attributes = excluded.attributes,

@@ -195,3 +195,5 @@ def test_the_server_tells_of_itself(client: Client) -> None:
     assert client.preview("monte-carlo 12").count == 12
     assert isinstance(client.sites(), list)
     assert isinstance(client.storages(), list)
+    assert client.entries(site="NOSUCH") == []
+    assert client.distances(site="NOSUCH", rse="NOSUCH") == []

@@ -28,6 +28,8 @@ SHOWS = [
     "show-campaigns",
     "show-sites",
     "show-storages",
+    "show-entries",
+    "show-distances",
     "events --workflow-id 1",
     "whoami",
     "time",

@@ -69,6 +69,16 @@ US_Lab:
 """
 
 
+WITH = """
+US_Lab:
+  gate.example.org:
+    default:
+      LAB_bad:
+        attrs: {{GLIDEIN_DUNESite: {{value: US_Lab}}, GLIDEIN_Supported_VOs: {{value: DUNE}}}}
+        {}
+"""
+
+
 def entry(name: str, **attributes: object) -> str:
     values = {"GLIDEIN_DUNESite": "UK_Oxford", "GLIDEIN_Supported_VOs": "DUNE"} | attributes
     attrs = "".join(f'<attr name="{key}" value="{value}"/>' for key, value in values.items() if value is not None)
@@ -193,9 +203,13 @@ def test_what_cannot_be_used_is_told_and_hides_nothing_else(directory: Path, bro
     ("text", "problem"),
     [
         ("just words", "the file is str, not a mapping"),
+        (WITH.format('comment: "\\0"'), "LAB_bad cannot be kept: it holds a NUL"),
+        (WITH.format('comment: "\\ud800"'), "cannot be"),
+        (WITH.format("comment: &again [*again]"), "cannot be"),
+        (WITH.format("submit_attrs: {Request_GPUs: 9999999999}"), "gpus: Input should be less than"),
         ("US_Lab: [1, 2]", "US_Lab is list, not a mapping"),
-        ("US_Lab: {gate: {default: {E: {attrs: 7}}}}", "attrs of E is int, not a mapping"),
-        ("US_Lab: {common_entry_fields: 7}", "common_entry_fields of US_Lab is int"),
+        ("US_Lab: {gate: {default: {E: {attrs: 7}}}}", "attrs of E is str, not a mapping"),
+        ("US_Lab: {common_entry_fields: 7}", "common_entry_fields of US_Lab is str"),
         ("a: [", "cannot be read to its end: while parsing"),
     ],
 )

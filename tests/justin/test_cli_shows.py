@@ -40,6 +40,8 @@ SHOWS: dict[str, list[Any]] = {
     "whoami": [],
     "show-sites": [],
     "show-storages": [],
+    "show-entries": ["--site", "MOCK_SITE"],
+    "show-distances": ["--rse", "MOCK"],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],
