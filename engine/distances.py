@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.runtime import Runtime
 from engine.settings import DistanceRule
-from models import distances
+from models import distances, seed, storages
 from models.distances import RuledDistance, SitePlace, StoragePlace
 from models.places import FARTHEST
 from models.seed import MONTE_CARLO_STORAGE
@@ -16,11 +16,14 @@ def refresh(runtime: Runtime) -> int:
     """Apply the rules to every site and storage, and return for how many pairs they say something new."""
     rules = runtime.settings.sites.distances
     with runtime.session() as session:
-        sites, storages = distances.sites(session), distances.storages(session)
+        # Of a storage and its site, either may be learned of first.
+        storages.link(session)
+        seed.ensure_monte_carlo(session)
+        sites, stores = distances.sites(session), distances.storages(session)
         ruled = [
             RuledDistance(site.site_id, storage.storage_id, between(site, storage, rules))
             for site in sites
-            for storage in storages
+            for storage in stores
         ]
         return distances.put(session, ruled)
 

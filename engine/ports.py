@@ -126,7 +126,6 @@ class StorageRecord:
     """A storage as the catalogue of replicas knows it."""
 
     rse: str
-    site: str
     country: str
     region: str
     tape: bool

@@ -43,7 +43,8 @@ def update_storages(runtime: Runtime) -> StoragesUpdated:
     found = runtime.rucio.storages()
     with runtime.session() as session:
         new = storages.put(session, [_seen(record, runtime.settings) for record in found])
-        retired = storages.retire_others(session, [record.rse for record in found])
+        # A Rucio that lists none has lost them, or is not ours.
+        retired = storages.retire_others(session, [record.rse for record in found]) if found else []
         accounts = storages.accounts(session)
     _update_usages(runtime, accounts)
     return StoragesUpdated(
@@ -73,7 +74,6 @@ def _seen(record: StorageRecord, settings: Settings) -> SeenStorage:
     schemes = settings.replicas.schemes
     return SeenStorage(
         name=record.rse,
-        site=record.site,
         country=record.country,
         region=settings.sites.regions.get(record.country, record.region),
         tape=record.tape,

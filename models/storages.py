@@ -11,6 +11,7 @@ from models.people import Quota
 from models.statements import jsonb, load
 
 _PUT_STORAGES = load("put_storages")
+_LINK_STORAGES = load("link_storages")
 _RETIRE_STORAGES = load("retire_storages")
 _PUT_ACCOUNT_USAGES = load("put_account_usages")
 _PUT_SCOPES = load("put_scopes")
@@ -21,7 +22,6 @@ class SeenStorage:
     """A storage that Rucio knows."""
 
     name: str
-    site: str
     country: str
     region: str
     tape: bool
@@ -47,6 +47,11 @@ def put(session: Session, storages: Sequence[SeenStorage]) -> int:
     """Write down storages that Rucio knows, and return how many are new."""
     rows = _PUT_STORAGES.run(session, storages=jsonb([asdict(storage) for storage in storages]))
     return sum(new for (new,) in rows)
+
+
+def link(session: Session) -> None:
+    """Put storages beside the sites that Rucio names for them in their attribute `site`."""
+    _LINK_STORAGES.run(session)
 
 
 def retire_others(session: Session, names: Sequence[str]) -> list[str]:

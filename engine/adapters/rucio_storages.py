@@ -41,7 +41,6 @@ def _record(
     used = measured.get("used") if measured else counted.get("used")
     return StorageRecord(
         rse=about["rse"],
-        site=str(attributes.get("site") or ""),
         country=str(attributes.get("country") or about.get("country_name") or ""),
         region=str(attributes.get("region") or about.get("region_code") or ""),
         tape=about.get("rse_type") == "TAPE",
