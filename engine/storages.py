@@ -1,16 +1,19 @@
 """Storages: what Rucio knows of them, who may use how much, and how fast it answers."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from engine import distances, pulses
-from engine.errors import Unavailable
+from engine.errors import ServiceRefused, Unavailable
 from engine.ports import AccountUsage, StorageRecord
 from engine.runtime import Runtime
 from engine.settings import Settings
 from models import storages
 from models.storages import SeenStorage, SeenUsage
+
+LOG = logging.getLogger(__name__)
 
 WAN: Final = "wan"
 
@@ -59,7 +62,11 @@ def update_storages(runtime: Runtime) -> StoragesUpdated:
 
 def _update_usages(runtime: Runtime, accounts: Sequence[str]) -> None:
     for account in accounts:
-        usages = [_usage(usage) for usage in runtime.rucio.account_usage(account)]
+        try:
+            usages = [_usage(usage) for usage in runtime.rucio.account_usage(account)]
+        except ServiceRefused as error:
+            LOG.warning("what %s uses and may cannot be told: %s", account, error)
+            continue
         with runtime.session() as session:
             storages.put_usages(session, account, usages)
 

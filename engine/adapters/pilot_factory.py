@@ -80,7 +80,8 @@ class PilotFactory:
 def _add(entry: PilotEntry, reading: _Reading) -> None:
     """Add an entry; of two with the same name the enabled one counts, else the first."""
     known = reading.entries.setdefault(entry.name, entry)
-    if known is not entry:
-        reading.problems.append(f"{entry.source}: {entry.name} is also in {known.source}")
-        if entry.enabled and not known.enabled:
+    if known is not entry and entry.enabled:
+        if known.enabled:
+            reading.problems.append(f"{entry.source}: {entry.name} is also in {known.source}")
+        else:
             reading.entries[entry.name] = entry

@@ -17,7 +17,7 @@ def read(client: BoundedClient) -> Iterator[StorageRecord]:
     """Yield all storages: one call for the list, and three for each, for the server gives these in no other way."""
     for listed in client.list_rses():
         rse = listed["rse"]
-        about = client.get_rse(rse)
+        about = {**listed, **client.get_rse(rse)}
         yield _record(about, client.list_rse_attributes(rse), list(client.get_rse_usage(rse)))
 
 

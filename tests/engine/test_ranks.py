@@ -19,7 +19,7 @@ def rank(ad: str, hint: str | None, instance: str = "") -> float:
     """Rank a job as a pilot does."""
     pilot = classad2.ClassAd(f"[{ad.replace(chr(10), ';')}]")
     job = classad2.ClassAd({} if hint is None else {stage_hints.ATTRIBUTE: hint})
-    return float(pilot[f"JUSTIN_{instance}_Rank" if instance else "JUSTIN_Rank"].simplify(pilot, job))
+    return float(pilot[f"JUSTIN_{instance}_Rank" if instance else "JUSTIN_Rank"].eval(pilot, job))
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,21 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
-from rucio.client import Client
+from rucio.common.exception import RSENotFound
 from sqlmodel import col, select
 
 from engine import finder, pulses, storages
+from engine.adapters.rucio_client import BoundedClient
 from engine.errors import Unavailable
 from engine.runtime import Runtime
 from engine.settings import Replicas, Sites
+from engine.settings import Rucio as RucioSettings
 from localgrid.grid import Grid
-from localgrid.secret_files import secret_in
 from localgrid.sites import SCOPES, SERVICE_USER, SITES
 from models import pulses as measured
 from models import seed
@@ -39,16 +41,23 @@ def put_pulse(runtime: Runtime, pulse: Pulse) -> None:
         measured.put(session, pulses.RUCIO, pulse)
 
 
+def drop(root: BoundedClient, name: str) -> None:
+    """Take a storage out of Rucio."""
+    with suppress(RSENotFound):
+        root.delete_local_account_limit(SERVICE_USER, name)
+        root.delete_rse(name)
+
+
 @pytest.fixture
-def root(grid: Grid, grid_environment: dict[str, str]) -> Any:
+def root(grid: Grid, grid_environment: dict[str, str], tmp_path: Path) -> BoundedClient:
     """Rucio's own client, as the administrator."""
-    creds = {"username": "root", "password": secret_in(grid.directory / "secrets" / "rucio-root")}
+    secret = grid.directory / "secrets" / "rucio-root"
     url = grid_environment["JUSTIN_RUCIO__URL"]
-    return Client(rucio_host=url, auth_host=url, account="root", auth_type="userpass", creds=creds)
+    return BoundedClient(RucioSettings(url=url, account="root", username="root", password_file=secret), str(tmp_path))
 
 
 @pytest.fixture
-def storage(root: Any) -> Iterator[str]:
+def storage(root: BoundedClient) -> Iterator[str]:
     """A tape storage that Rucio knows for the time of the test."""
     name = f"TAPE_{uuid.uuid4().hex[:8].upper()}"
     root.add_rse(name, deterministic=False, rse_type="TAPE", country_name="UK", availability_write=False)
@@ -69,7 +78,7 @@ def storage(root: Any) -> Iterator[str]:
     root.set_rse_usage(name, source="storage", used=TEBIBYTE, free=3 * TEBIBYTE)
     root.set_local_account_limit(SERVICE_USER, name, TEBIBYTE)
     yield name
-    root.delete_rse(name)
+    drop(root, name)
 
 
 def test_storages_of_the_grid_are_as_rucio_has_them(grid_runtime: Runtime) -> None:
@@ -94,8 +103,9 @@ def test_storages_of_the_grid_are_as_rucio_has_them(grid_runtime: Runtime) -> No
     with grid_runtime.session() as session:
         beside = session.exec(
             select(Site.name, Storage.name, Distance.distance)
-            .join(Distance, col(Distance.site_id) == Site.site_id)
-            .join(Storage, col(Distance.storage_id) == Storage.storage_id)
+            .select_from(Distance)
+            .join(Site, col(Site.site_id) == Distance.site_id)
+            .join(Storage, col(Storage.storage_id) == Distance.storage_id)
             .where(Storage.site_id == Site.site_id)
         ).all()
     assert {*beside} >= {(site.name, site.rse, 0) for site in SITES}
@@ -103,7 +113,7 @@ def test_storages_of_the_grid_are_as_rucio_has_them(grid_runtime: Runtime) -> No
 
 
 def test_a_storage_is_read_whole_and_retires_when_rucio_drops_it(
-    grid_runtime: Runtime, storage: str, root: Any
+    grid_runtime: Runtime, storage: str, root: BoundedClient
 ) -> None:
     settings = grid_runtime.settings.model_copy(
         update={"replicas": Replicas(schemes=["root"]), "sites": Sites(regions={"UK": "Europe"})}
@@ -119,15 +129,12 @@ def test_a_storage_is_read_whole_and_retires_when_rucio_drops_it(
     # The grid's own storages speak `file`, which the jobs of these settings do not.
     assert not known(runtime)["CERN"].rucio_read
 
-    root.delete_rse(storage)
-    try:
-        assert storages.update_storages(runtime).retired_storages == (storage,)
-        gone = known(runtime)[storage]
-        assert gone.retired_at
-        assert not gone.rucio_read
-        assert known(runtime)[seed.MONTE_CARLO_STORAGE].rucio_read
-    finally:
-        root.add_rse(storage)
+    drop(root, storage)
+    assert storages.update_storages(runtime).retired_storages == (storage,)
+    gone = known(runtime)[storage]
+    assert gone.retired_at
+    assert not gone.rucio_read
+    assert known(runtime)[seed.MONTE_CARLO_STORAGE].rucio_read
 
 
 def test_usage_and_limits_of_a_quota_s_account(grid_runtime: Runtime, storage: str) -> None:
@@ -135,7 +142,9 @@ def test_usage_and_limits_of_a_quota_s_account(grid_runtime: Runtime, storage: s
         seed.ensure_quota(session, "nobody-in-rucio")
     storages.update_storages(grid_runtime)
     with grid_runtime.session() as session:
-        rows = session.exec(select(Quota.name, Storage.name, AccountUsage).join(Quota).join(Storage)).all()
+        rows = session.exec(
+            select(Quota.name, Storage.name, AccountUsage).select_from(AccountUsage).join(Quota).join(Storage)
+        ).all()
         shown = {view.name: view for view in places.list_storages(session)}
     found = {(quota, name): usage for quota, name, usage in rows}
     assert {quota for quota, _ in found} == {SERVICE_USER}
@@ -161,7 +170,7 @@ def test_a_storage_at_its_account_s_limit_is_offered_no_outputs(grid_runtime: Ru
         assert offered - {each.name for each in output_storages(session, key(stage.stage_id), site_id)} == {"CERN"}
 
 
-def test_scopes_belong_to_the_quotas_of_their_owners(grid_runtime: Runtime, root: Any) -> None:
+def test_scopes_belong_to_the_quotas_of_their_owners(grid_runtime: Runtime) -> None:
     with grid_runtime.session() as session:
         for scope in session.exec(select(Scope)):
             session.delete(scope)
