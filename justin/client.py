@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from justin import config, waiting
+from justin import config, following, waiting
 from justin.errors import BadReply
 from justin.schemas.specs import (
     CampaignSpec,
@@ -232,6 +232,22 @@ class Client:
         jobsub_id: str | None = None,
         did: str | None = None,
         event_type: EventType | None = None,
+    def follow_log(
+        self,
+        jobsub_id: str,
+        *,
+        kind: str = following.JOBSCRIPT,
+        poll_seconds: float = 5.0,
+        outage_seconds: float = 600.0,
+    ) -> Iterator[str]:
+        """Yield what is new in a log of a job, as far as heartbeats have brought it, until the job has ended.
+
+        A running job's log is its last 10,000 characters; what was lost between two heartbeats is told in a line. A
+        server that does not answer is waited for up to `outage_seconds`.
+        """
+        limits = waiting.Limits(None, poll_seconds, outage_seconds)
+        return following.pieces(lambda: self.job(jobsub_id), lambda: self.job_logs(jobsub_id), kind, limits)
+
         oldest_first: bool = False,
         after: int | None = None,
         limit: int | None = None,

@@ -113,8 +113,9 @@ def _one_job(world: World, _request: httpx.Request, jobsub_id: str) -> Any:
 
 def _job_logs(world: World, request: httpx.Request, jobsub_id: str) -> Any:
     job = _one_job(world, request, jobsub_id)
-    text = "processed one file\n"
-    log = JobLogView(jobsub_id=jobsub_id, kind="jobscript", saved_at=job.finished_at, size_bytes=len(text), text=text)
+    text = world.logs.get(jobsub_id, "processed one file\n")
+    saved_at = job.finished_at or datetime.now(UTC)
+    log = JobLogView(jobsub_id=jobsub_id, kind="jobscript", saved_at=saved_at, size_bytes=len(text), text=text)
     return [log]
 
 

@@ -49,6 +49,7 @@ SHOWS: dict[str, list[Any]] = {
     "create-campaign": ["--name", "spring"],
     "create-workflow": ["--mql", QUERY],
     "fetch-logs": ["--jobsub-id", "1.0@mock"],
+    "logs": ["1.0@mock"],
 }
 
 
