@@ -125,6 +125,8 @@ class EventType(StrEnum):
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"
 
+    NODE_AVOIDED = "node_avoided"
+
 
 TERMINAL_WORKFLOW_STATES = frozenset({WorkflowState.FINISHED, WorkflowState.FAILED})
 ACTIVE_JOB_STATES = frozenset({JobState.STARTED, JobState.PROCESSING, JobState.OUTPUTTING})

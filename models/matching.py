@@ -48,6 +48,7 @@ class ClaimOutcome(StrEnum):
     JOB_ENDED = "job_ended"
 
 
+    AVOIDED = "avoided"
 @dataclass(frozen=True, slots=True)
 class ClaimedFile:
     """A file that a job was given, with the address to read it from."""

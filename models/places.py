@@ -79,3 +79,15 @@ class Distance(SQLModel, table=True):
     storage_id: int = Field(foreign_key="storages.storage_id", primary_key=True)
     distance: int
     by_hand: bool = False
+
+
+class AvoidedNode(SQLModel, table=True):
+    """A node where jobs failed one after the other as soon as they had started; it gets no work for a while."""
+
+    __tablename__ = "avoided_nodes"
+
+    site_id: int = Field(foreign_key="sites.site_id", primary_key=True)
+    hostname: str = Field(primary_key=True)
+    since: datetime = now()
+    until: datetime = moment()
+    failed_jobs: int

@@ -68,7 +68,7 @@ def _default(field: FieldInfo) -> str:
 
 def _comments(model: type[BaseModel]) -> dict[str, str]:
     """Read the strings that stand below the fields of a model."""
-    found = re.findall(r"^    (\w+): .*\n    \"\"\"(.+?)\"\"\"", inspect.getsource(model), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^    (\w+): [^\n]*\n    \"\"\"(.+?)\"\"\"", inspect.getsource(model), re.MULTILINE | re.DOTALL)
     return {name: re.sub(r"\s+", " ", text) for name, text in found}
 
 
