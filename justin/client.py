@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from justin import config, following, waiting
 from justin.errors import BadReply
+from justin.schemas.explanations import Explanation
 from justin.schemas.specs import (
     CampaignSpec,
     FileSelection,
@@ -141,6 +142,13 @@ class Client:
         limits = waiting.Limits(timeout_seconds, poll_seconds, outage_seconds)
         return waiting.until(lambda: self.workflow(workflow_id), until, limits, on_progress)
 
+    def explain(
+        self, workflow_id: int, *, stage_id: int | None = None, site: str | None = None, did: str | None = None
+    ) -> Explanation:
+        """Ask why files wait: of all stages or one, as jobs at all sites or one see it, all files or one."""
+        params = {"stage_id": stage_id, "site": site, "did": did}
+        return self._get(f"/workflows/{workflow_id}/why-not", Explanation, params)
+
     # Stages
 
     def add_stage(self, workflow_id: int, stage: StageSpec) -> StageView:
@@ -224,14 +232,6 @@ class Client:
         """Get the logs that were saved of a job."""
         return self._get(f"/jobs/{quote(jobsub_id, safe='')}/logs", list[JobLogView])
 
-    def events(
-        self,
-        *,
-        workflow_id: int | None = None,
-        stage_id: int | None = None,
-        jobsub_id: str | None = None,
-        did: str | None = None,
-        event_type: EventType | None = None,
     def follow_log(
         self,
         jobsub_id: str,
@@ -248,6 +248,14 @@ class Client:
         limits = waiting.Limits(None, poll_seconds, outage_seconds)
         return following.pieces(lambda: self.job(jobsub_id), lambda: self.job_logs(jobsub_id), kind, limits)
 
+    def events(
+        self,
+        *,
+        workflow_id: int | None = None,
+        stage_id: int | None = None,
+        jobsub_id: str | None = None,
+        did: str | None = None,
+        event_type: EventType | None = None,
         oldest_first: bool = False,
         after: int | None = None,
         limit: int | None = None,

@@ -22,7 +22,7 @@ from justin.schemas.views import (
     SiteView,
     StorageView,
 )
-from justin.testing import shown
+from justin.testing import reasons, shown
 from justin.testing.world import RSE, SITE, World
 
 INSTANCE = "mock"
@@ -75,6 +75,12 @@ def _jobscript(world: World, _request: httpx.Request, workflow_id: str, stage_id
 
 def _outputs(world: World, _request: httpx.Request, workflow_id: str, stage_id: str) -> Any:
     return shown.output_views(world.workflow(int(workflow_id)), int(stage_id))
+
+
+def _why_not(world: World, request: httpx.Request, workflow_id: str) -> Any:
+    asked = request.url.params
+    number = int(asked["stage_id"]) if "stage_id" in asked else None
+    return reasons.explanation(world, world.workflow(int(workflow_id)), number, asked.get("site"), asked.get("did"))
 
 
 def _no_datasets(world: World, _request: httpx.Request, workflow_id: str) -> Any:
@@ -191,6 +197,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/workflows/(\d+)/stages/(\d+)", _one_stage),
     ("GET", r"/workflows/(\d+)/stages/(\d+)/jobscript", _jobscript),
     ("GET", r"/workflows/(\d+)/stages/(\d+)/outputs", _outputs),
+    ("GET", r"/workflows/(\d+)/why-not", _why_not),
     ("GET", r"/workflows/(\d+)/datasets", _no_datasets),
     ("GET", r"/workflows/(\d+)/files", _list_files),
     ("POST", r"/workflows/(\d+)/files/(fail|retry)", _select_files),
