@@ -102,7 +102,22 @@ class Problems(BaseModel):
     """When a workflow is paused by the system."""
 
     jobs: Annotated[int, Field(ge=1)] = 10
-    """How many jobs must have gone wrong in the same way, and be the majority."""
+    """How many jobs must have gone wrong in the same way since the workflow last (re)started."""
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """More than this share of the jobs whose jobscripts ended must have gone wrong in that way."""
+
+
+class Nodes(BaseModel):
+    """When a node that fails job after job is avoided."""
+
+    failed_jobs: Annotated[int, Field(ge=1)] = 5
+    """How many jobs must have failed there at once, and be the majority of its jobs."""
+    fast_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """How soon after its start a job must have failed."""
+    window_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How far back jobs count."""
+    avoid_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How long such a node gets no work."""
 
 
 class ExtraEntry(BaseModel):
@@ -202,6 +217,7 @@ class Settings(BaseSettings):
     outputs: Outputs = Outputs()
     problems: Problems = Problems()
     sites: Sites = Sites()
+    nodes: Nodes = Nodes()
 
     @classmethod
     def settings_customise_sources(

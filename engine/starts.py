@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, urljoin
 
-from engine import calls
+from engine import black_holes, calls
 from engine.errors import InvalidInput, WrongState
 from engine.runtime import Runtime
 from engine.settings import Settings
@@ -61,6 +61,9 @@ def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscri
     """Bind the job to a stage, or say why there is none for it."""
     if not site.enabled:
         return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
+    avoided = black_holes.why_avoided(session, site.site_id, wanted.hostname)
+    if avoided:
+        return avoided
     stage_id = matching.start_job(session, job.job_id, _slot(site.site_id, wanted), job.quota_id)
     return "" if stage_id else "No stage had work for the slot."
 

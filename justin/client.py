@@ -8,8 +8,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from justin import config, waiting
+from justin import config, following, waiting
 from justin.errors import BadReply
+from justin.schemas.explanations import Explanation
 from justin.schemas.specs import (
     CampaignSpec,
     FileSelection,
@@ -143,6 +144,13 @@ class Client:
         limits = waiting.Limits(timeout_seconds, poll_seconds, outage_seconds)
         return waiting.until(lambda: self.workflow(workflow_id), until, limits, on_progress)
 
+    def explain(
+        self, workflow_id: int, *, stage_id: int | None = None, site: str | None = None, did: str | None = None
+    ) -> Explanation:
+        """Ask why files wait: of all stages or one, as jobs at all sites or one see it, all files or one."""
+        params = {"stage_id": stage_id, "site": site, "did": did}
+        return self._get(f"/workflows/{workflow_id}/why-not", Explanation, params)
+
     # Stages
 
     def add_stage(self, workflow_id: int, stage: StageSpec) -> StageView:
@@ -225,6 +233,22 @@ class Client:
     def job_logs(self, jobsub_id: str) -> list[JobLogView]:
         """Get the logs that were saved of a job."""
         return self._get(f"/jobs/{quote(jobsub_id, safe='')}/logs", list[JobLogView])
+
+    def follow_log(
+        self,
+        jobsub_id: str,
+        *,
+        kind: str = following.JOBSCRIPT,
+        poll_seconds: float = 5.0,
+        outage_seconds: float = 600.0,
+    ) -> Iterator[str]:
+        """Yield what is new in a log of a job, as far as heartbeats have brought it, until the job has ended.
+
+        A running job's log is its last 10,000 characters; what was lost between two heartbeats is told in a line. A
+        server that does not answer is waited for up to `outage_seconds`.
+        """
+        limits = waiting.Limits(None, poll_seconds, outage_seconds)
+        return following.pieces(lambda: self.job(jobsub_id), lambda: self.job_logs(jobsub_id), kind, limits)
 
     def events(
         self,

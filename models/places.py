@@ -112,3 +112,15 @@ class Distance(SQLModel, table=True):
     """Whether a person has set it: rules leave it alone."""
     by_rule: int | None = None
     """What the rules say."""
+
+
+class AvoidedNode(SQLModel, table=True):
+    """A node where jobs failed one after the other as soon as they had started; it gets no work for a while."""
+
+    __tablename__ = "avoided_nodes"
+
+    site_id: int = Field(foreign_key="sites.site_id", primary_key=True)
+    hostname: str = Field(primary_key=True)
+    since: datetime = now()
+    until: datetime = moment()
+    failed_jobs: int

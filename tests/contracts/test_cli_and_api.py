@@ -25,6 +25,8 @@ SHOWS = [
     "show-replicas --workflow-id 1",
     "show-datasets --workflow-id 1",
     "show-jobs --workflow-id 1",
+    "explain --workflow-id 1",
+    "explain --workflow-id 1 --stage-id 1",
     "show-campaigns",
     "show-sites",
     "show-storages",
