@@ -22,9 +22,13 @@ _WHY: Final = {
     ClaimOutcome.NONE_LEFT: "No file is waiting for this job.",
     ClaimOutcome.PAUSED: "The workflow is not running now.",
     ClaimOutcome.DISABLED: "The workflow's user, its quota or scope, or the site is disabled.",
+    ClaimOutcome.AVOIDED: "The node is avoided for a while: too many jobs failed there.",
     ClaimOutcome.CAP_REACHED: "The job has had as many files as its stage allows for one job.",
     ClaimOutcome.JOB_ENDED: "The job was not running a moment ago.",
 }
+
+_REFUSALS: Final = frozenset({ClaimOutcome.PAUSED, ClaimOutcome.DISABLED, ClaimOutcome.AVOIDED})
+"""By the system: what becomes of the job then says nothing about its jobscript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ def next_file(runtime: Runtime, claims: Claims, job: CallingJob) -> Offer:
     if claim.outcome is ClaimOutcome.JOB_ENDED:
         with runtime.session() as session:
             _require_running(calls.look_again(session, job))
+    if claim.outcome in _REFUSALS:
+        with runtime.session() as session:
+            reports.note_refusal(session, job.job_id)
     if not claim.files:
         return Offer(why=_WHY[claim.outcome])
     if job.state is JobState.STARTED:

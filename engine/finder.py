@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine import input_queries
+from engine import input_queries, pulses
 from engine.chunks import chunks
 from engine.errors import InvalidInput, Refused, ServiceRefused, Unavailable
 from engine.ports import FoundFile, LocatedFile
@@ -113,7 +113,13 @@ def stages_to_locate(runtime: Runtime) -> list[int]:
 
 
 def locate_files(runtime: Runtime, stage_id: int) -> Located:
-    """Ask Rucio where the files of a stage lie; a file without a copy that the stage can read counts as not found."""
+    """Ask Rucio where the files of a stage lie; a file without a copy that the stage can read counts as not found.
+
+    A Rucio that is slow is not asked.
+    """
+    if problem := pulses.why_to_wait(runtime):
+        LOG.warning("the files of stage %s are not located now: %s", stage_id, problem)
+        return Located(stage_id, problem=problem)
     lease = f"locate-{stage_id}"
     done, after = Located(stage_id), 0
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine import stage_hints
 from engine.ports import JobOrder, JobTicket
 from engine.runtime import Runtime
 from engine.settings import Factory
@@ -55,7 +56,7 @@ def submit_jobs(runtime: Runtime) -> Submitted:
             wrapper = build(Path(directory) / "justin-wrapper.pyz")
             for stage, count in plan:
                 _submit(runtime, stage, count, wrapper)
-    stages = ", ".join(f"{_hint(stage)}: {count}" for stage, count in plan)
+    stages = ", ".join(f"w{stage.workflow_id}s{stage.stage_number}: {count}" for stage, count in plan)
     return Submitted(sum(count for _, count in plan), removed, stages)
 
 
@@ -117,7 +118,7 @@ def _order(runtime: Runtime, stage: StageDemand, tickets: tuple[JobTicket, ...],
         accounting_group=stage.accounting_group,
         sites=tuple(stage.sites),
         image=stage.image,
-        hint=_hint(stage),
+        hint=stage_hints.word(settings.instance, stage.workflow_id, stage.stage_number),
         classads={name: str(value) for name, value in (stage.classads or {}).items()},
     )
 
@@ -144,7 +145,3 @@ def _remove_surplus(runtime: Runtime) -> int:
         # If we die before this, the watch takes them out of the pool.
         runtime.pool.remove([job.jobsub_id for job in surplus if job.job_id in removed])
     return len(removed)
-
-
-def _hint(stage: StageDemand) -> str:
-    return f"w{stage.workflow_id}s{stage.stage_number}"

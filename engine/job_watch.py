@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from engine import black_holes
 from engine.ports import PoolJob, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -30,10 +31,12 @@ class Watched:
     """From the pool, or held there."""
     logs: int = 0
     """Kept."""
+    avoided: tuple[str, ...] = ()
+    """Nodes that fail job after job and get no work for a while."""
 
     def __bool__(self) -> bool:
         """Say whether anything was done."""
-        return bool(self.silent or self.gone or self.logs)
+        return bool(self.silent or self.gone or self.logs or self.avoided)
 
 
 def watch_jobs(runtime: Runtime) -> Watched:
@@ -41,11 +44,12 @@ def watch_jobs(runtime: Runtime) -> Watched:
 
     Raises `Unavailable` when the pool does not answer: nothing is concluded from its silence.
     """
+    avoided = tuple(f"{node.hostname} at {node.site}" for node in black_holes.avoid(runtime))
     silent = _end_silent(runtime)
     gone = sum(_end_gone(runtime, jobs) for jobs in _live_jobs(runtime))
     logs = _clear_pool(runtime)
     _forget_old(runtime)
-    return Watched(silent, gone, logs)
+    return Watched(silent, gone, logs, avoided)
 
 
 def _end_silent(runtime: Runtime) -> int:

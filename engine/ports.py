@@ -121,11 +121,52 @@ class MetadataCatalog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StorageRecord:
+    """A storage as the catalogue of replicas knows it."""
+
+    rse: str
+    country: str
+    region: str
+    tape: bool
+    deterministic: bool
+    readable: bool
+    writable: bool
+    used_bytes: int | None
+    """None when it is not known, as the next."""
+    total_bytes: int | None
+    attributes: Mapping[str, Any]
+    protocols: Mapping[str, Mapping[str, Sequence[str]]]
+    """For each domain and operation (`read`, `write`, `delete`) the schemes, the preferred first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUsage:
+    """How much of a storage an account uses, and may."""
+
+    rse: str
+    used_bytes: int
+    limit_bytes: int | None
+    """None without a limit."""
+
+
 class ReplicaCatalog(Protocol):
     """Rucio."""
 
     def ping(self) -> float:
         """Return how long the service takes to answer, in seconds."""
+        ...
+
+    def storages(self) -> list[StorageRecord]:
+        """List all storages."""
+        ...
+
+    def account_usage(self, account: str) -> list[AccountUsage]:
+        """List how much an account uses and may at each storage; nothing for an unknown one."""
+        ...
+
+    def scope_owners(self) -> dict[str, str]:
+        """Return the account that owns each scope."""
         ...
 
     def dataset_files(self, scope: str, name: str) -> Iterator[FoundFile]:
@@ -213,7 +254,7 @@ class JobOrder:
     entries: tuple[str, ...] = ()
     image: str = ""
     hint: str = ""
-    """`wWsS`: the stage that the factory had in mind."""
+    """The stage that the factory had in mind, in the word of `engine.stage_hints`."""
     classads: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -269,4 +310,49 @@ class BatchPool(Protocol):
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let the pool drop what it keeps of ended jobs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PilotEntry:
+    """A way into a site's batch system, as a pilot factory is configured to use it."""
+
+    name: str
+    source: str
+    """The file that configures it."""
+    site: str
+    """As slots there call themselves."""
+    country: str = ""
+    enabled: bool = True
+    processors: int = 1
+    rss_bytes: int = 0
+    """0 when it is not said, as the next."""
+    wall_seconds: int = 0
+    gpus: int = 0
+    gpus_always: bool = False
+    """Whether it is there for GPU jobs alone."""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """All that the factory is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PilotConfiguration:
+    """What pilot factories are configured to do for us."""
+
+    entries: tuple[PilotEntry, ...] = ()
+    problems: tuple[str, ...] = ()
+    """A sentence for each thing that could not be understood."""
+    unread: frozenset[str] = frozenset()
+    """Files that could not be read to their end: entries of theirs may be missing."""
+    version: str = ""
+
+
+class PilotFactories(Protocol):
+    """The configuration of the pilot factories."""
+
+    def read(self) -> PilotConfiguration:
+        """Return what is configured now; nothing in it that is malformed is fatal.
+
+        Raises `errors.Unavailable` when the configuration cannot be had at all.
+        """
         ...

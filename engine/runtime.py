@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
+from engine.ports import BatchPool, MetadataCatalog, PilotFactories, ReplicaCatalog
 from engine.settings import Settings
 from models import database
 from models.database import Database, Session
@@ -19,6 +19,7 @@ class Runtime:
     metacat: MetadataCatalog
     rucio: ReplicaCatalog
     pool: BatchPool
+    factories: PilotFactories
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -25,6 +25,8 @@ class Rucio(BaseModel):
     username: str = "justin"
     password_file: Path | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    slow_after_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """When a ping takes longer, Rucio is spared what can wait."""
 
 
 class MetaCat(BaseModel):
@@ -100,7 +102,98 @@ class Problems(BaseModel):
     """When a workflow is paused by the system."""
 
     jobs: Annotated[int, Field(ge=1)] = 10
-    """How many jobs must have gone wrong in the same way, and be the majority."""
+    """How many jobs must have gone wrong in the same way since the workflow last (re)started."""
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """More than this share of the jobs whose jobscripts ended must have gone wrong in that way."""
+
+
+class Nodes(BaseModel):
+    """When a node that fails job after job is avoided."""
+
+    failed_jobs: Annotated[int, Field(ge=1)] = 5
+    """How many jobs must have failed there at once, and be the majority of its jobs."""
+    fast_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """How soon after its start a job must have failed."""
+    window_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How far back jobs count."""
+    avoid_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How long such a node gets no work."""
+
+
+class ExtraEntry(BaseModel):
+    """An entry that no pilot factory is configured for, such as that of a computing centre."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,128}$")]
+    site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    country: str = ""
+    processors: Annotated[int, Field(ge=1)] = 1
+    rss_bytes: Annotated[int, Field(ge=0)] = 0
+    wall_seconds: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[int, Field(ge=0)] = 0
+    gpus_always: bool = False
+
+
+class DistanceRule(BaseModel):
+    """How far a storage is from a site, when the rule is the first that holds for the two."""
+
+    same: Literal["", "site", "prefix", "country", "region"] = ""
+    """What the two have in common; a prefix is what a name has before its first `-`."""
+    site: str = "*"
+    """The site's name; `*` stands for anything, as in the next two."""
+    storage: str = "*"
+    """The storage's name."""
+    storage_site: str = "*"
+    """The name of the storage's own site."""
+    distance: Annotated[int, Field(ge=0, le=101)]
+    """0 is beside it, 100 the far end, 101 never."""
+
+
+DISTANCE_RULES = [
+    DistanceRule(same="site", distance=0),
+    DistanceRule(same="prefix", distance=10),
+    DistanceRule(same="country", distance=20),
+    DistanceRule(same="region", distance=30),
+    DistanceRule(storage_site="CH_CERN", distance=90),
+    DistanceRule(storage_site="US_FNAL-FermiGrid", distance=90),
+    DistanceRule(distance=100),
+]
+
+EUROPE = "BE CH CZ DE DK ES FI FR IE IT NL NO PL PT SE UK"
+REGIONS = {
+    **dict.fromkeys(EUROPE.split(), "Europe"),
+    **dict.fromkeys(["CA", "MX", "US"], "North America"),
+    **dict.fromkeys(["BR", "CL", "CO", "PE", "PY"], "South America"),
+    **dict.fromkeys(["CN", "IN", "JP", "KR", "TW"], "Asia"),
+}
+
+
+class Sites(BaseModel):
+    """Where jobs may run: the configuration of the pilot factories, and how far storages are."""
+
+    directory: Path | None = None
+    """The configuration of the pilot factories; nothing is read when it is not set."""
+    repository: str = ""
+    """What the directory is a checkout of, kept up to date; without one, the directory is read as it is."""
+    branch: str = "master"
+    """Of the repository."""
+    files: list[str] = ["*.xml", "OSG_autoconf/*.yml"]
+    """Patterns of the files to be read in the directory."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """For a command of git."""
+    vos: list[str] = ["DUNE"]
+    """Of the entries for any job, as GLIDEIN_Supported_VOs names them."""
+    gpu_vos: list[str] = ["DUNEGPU"]
+    """Of the entries for jobs that need GPUs."""
+    site_attribute: str = "GLIDEIN_DUNESite"
+    """The attribute of an entry by which slots there name their site."""
+    extra_entries: list[ExtraEntry] = []
+    """Entries that no pilot factory is configured for, each with name and site, and what is known of its slots."""
+    forget_after_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
+    """How long an entry that is not configured any more is kept."""
+    regions: dict[str, str] = REGIONS
+    """The region of each country."""
+    distances: list[DistanceRule] = DISTANCE_RULES
+    """The first rule that holds says how far a storage is from a site."""
 
 
 class Settings(BaseSettings):
@@ -123,6 +216,8 @@ class Settings(BaseSettings):
     watch: Watch = Watch()
     outputs: Outputs = Outputs()
     problems: Problems = Problems()
+    sites: Sites = Sites()
+    nodes: Nodes = Nodes()
 
     @classmethod
     def settings_customise_sources(

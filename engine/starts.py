@@ -2,19 +2,18 @@
 
 from urllib.parse import quote, urljoin
 
-from engine import calls
+from engine import black_holes, calls
 from engine.errors import InvalidInput, WrongState
 from engine.runtime import Runtime
 from engine.settings import Settings
 from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript
 from justin.states import JobState
-from models import database, matching, moves, work
+from models import arrivals, database, matching, moves, work
+from models.arrivals import Arrival, FoundSite
 from models.calls import CallingJob
 from models.database import Session
 from models.matching import Gpu, Slot
 from models.moves import Reason
-from models.queries import places
-from models.queries.places import FoundSite
 from models.work import Work
 
 ACTOR = "allocator"
@@ -33,7 +32,7 @@ def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript 
     # binding locks what counts the jobs of the stage and of the quota.
     with database.single_statements(runtime.database) as session:
         if job.state is JobState.SUBMITTED:
-            why_not = _bind(session, job, _site(session, wanted), wanted)
+            why_not = _bind(session, job, _site(session, job, wanted), wanted)
             if why_not:
                 return _end(runtime, job, why_not, wanted)
         elif job.state is not JobState.STARTED or job.asked_for_files:
@@ -50,8 +49,17 @@ def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) 
     return start(runtime, later, wanted)
 
 
-def _site(session: Session, wanted: GetJobscript) -> FoundSite:
-    site = places.find_site(session, wanted.site_name)
+def _site(session: Session, job: CallingJob, wanted: GetJobscript) -> FoundSite:
+    site = arrivals.arrive(
+        session,
+        Arrival(
+            jobsub_id=job.jobsub_id,
+            site_name=wanted.site_name,
+            entry_name=wanted.entry_name,
+            hostname=wanted.hostname,
+            has_inner_apptainer=wanted.has_inner_apptainer,
+        ),
+    )
     if site is None:
         raise InvalidInput(f"The site {wanted.site_name} is not known.")
     return site
@@ -61,6 +69,8 @@ def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscri
     """Bind the job to a stage, or say why there is none for it."""
     if not site.enabled:
         return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
+    if site.avoided_until:
+        return black_holes.why_avoided(wanted.hostname, site.avoided_until, site.failed_jobs)
     stage_id = matching.start_job(session, job.job_id, _slot(site.site_id, wanted), job.quota_id)
     return "" if stage_id else "No stage had work for the slot."
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine import storages
+from engine import output_storages
 from engine.errors import ServiceRefused, Unavailable
 from engine.runtime import Runtime
 from justin.schemas.jobs import UploadTarget
@@ -42,7 +42,7 @@ def choose(
     """
     chosen: dict[str, list[Target]] = {did: [] for did in dids}
     wanted = runtime.settings.allocator.upload_targets
-    for storage in storages.order(found, jobsub_id):
+    for storage in output_storages.order(found, jobsub_id):
         if wanted and dids:
             wanted -= _put(runtime, storage, dids, chosen)
     if not all(chosen.values()):

@@ -3,6 +3,7 @@
 from functools import cache
 
 from engine.adapters.metacat import MetaCat
+from engine.adapters.pilot_factory import PilotFactory
 from engine.adapters.processes import ProcessPool
 from engine.adapters.rucio import Rucio
 from engine.runtime import Runtime
@@ -38,4 +39,5 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         metacat=MetaCat(settings.metacat),
         rucio=Rucio(settings.rucio, settings.replicas.schemes),
         pool=ProcessPool(settings.pool.directory),
+        factories=PilotFactory(settings.sites),
     )

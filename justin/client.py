@@ -8,8 +8,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from justin import config, waiting
+from justin import config, following, waiting
 from justin.errors import BadReply
+from justin.schemas.explanations import Explanation
 from justin.schemas.specs import (
     CampaignSpec,
     FileSelection,
@@ -22,6 +23,8 @@ from justin.schemas.specs import (
 from justin.schemas.views import (
     CampaignView,
     DatasetView,
+    DistanceView,
+    EntryView,
     EventView,
     FileView,
     Identity,
@@ -141,6 +144,13 @@ class Client:
         limits = waiting.Limits(timeout_seconds, poll_seconds, outage_seconds)
         return waiting.until(lambda: self.workflow(workflow_id), until, limits, on_progress)
 
+    def explain(
+        self, workflow_id: int, *, stage_id: int | None = None, site: str | None = None, did: str | None = None
+    ) -> Explanation:
+        """Ask why files wait: of all stages or one, as jobs at all sites or one see it, all files or one."""
+        params = {"stage_id": stage_id, "site": site, "did": did}
+        return self._get(f"/workflows/{workflow_id}/why-not", Explanation, params)
+
     # Stages
 
     def add_stage(self, workflow_id: int, stage: StageSpec) -> StageView:
@@ -224,6 +234,22 @@ class Client:
         """Get the logs that were saved of a job."""
         return self._get(f"/jobs/{quote(jobsub_id, safe='')}/logs", list[JobLogView])
 
+    def follow_log(
+        self,
+        jobsub_id: str,
+        *,
+        kind: str = following.JOBSCRIPT,
+        poll_seconds: float = 5.0,
+        outage_seconds: float = 600.0,
+    ) -> Iterator[str]:
+        """Yield what is new in a log of a job, as far as heartbeats have brought it, until the job has ended.
+
+        A running job's log is its last 10,000 characters; what was lost between two heartbeats is told in a line. A
+        server that does not answer is waited for up to `outage_seconds`.
+        """
+        limits = waiting.Limits(None, poll_seconds, outage_seconds)
+        return following.pieces(lambda: self.job(jobsub_id), lambda: self.job_logs(jobsub_id), kind, limits)
+
     def events(
         self,
         *,
@@ -275,6 +301,14 @@ class Client:
     def sites(self) -> list[SiteView]:
         """List the sites where jobs may run."""
         return self._get("/sites", list[SiteView])
+
+    def entries(self, *, site: str | None = None) -> list[EntryView]:
+        """List the entries by which pilots come to sites."""
+        return self._get("/entries", list[EntryView], {"site": site})
+
+    def distances(self, *, site: str | None = None, rse: str | None = None) -> list[DistanceView]:
+        """List how far storages are from sites, for each site the nearest first."""
+        return self._get("/distances", list[DistanceView], {"site": site, "rse": rse})
 
     def storages(self) -> list[StorageView]:
         """List the storages that hold files."""

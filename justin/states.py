@@ -85,6 +85,9 @@ class EventType(StrEnum):
     WORKFLOW_SUBMITTED = "workflow_submitted"
     WORKFLOW_STARTED = "workflow_started"
     WORKFLOW_PAUSED = "workflow_paused"
+    PAUSED_JOBSCRIPT_ERRORS = "paused_jobscript_errors"
+    PAUSED_NO_INPUT_REQUESTED = "paused_no_input_requested"
+    PAUSED_NONE_PROCESSED = "paused_none_processed"
     WORKFLOW_RESTARTED = "workflow_restarted"
     WORKFLOW_CANCELLED = "workflow_cancelled"
     WORKFLOW_FINISHING = "workflow_finishing"
@@ -121,6 +124,8 @@ class EventType(StrEnum):
     JOB_STALLED = "job_stalled"
     JOB_NOTUSED = "job_notused"
     JOB_REMOVED = "job_removed"
+
+    NODE_AVOIDED = "node_avoided"
 
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"

@@ -1,8 +1,5 @@
-"""Workflows that near their end, and those whose jobs all end badly."""
+"""Workflows that near their end."""
 
-from dataclasses import dataclass
-
-from justin.states import JobState
 from models.database import Session
 from models.statements import load
 from models.watching import WatchedJob
@@ -25,23 +22,9 @@ _WORKFLOWS_DONE = load("workflows_done", unfinished=_UNFINISHED)
 _WORKFLOWS_RESUMING = load("workflows_resuming", unfinished=_UNFINISHED)
 _WORKFLOWS_ENDING = load("workflows_ending", unfinished=_UNFINISHED)
 _QUEUED_FOR_ENDING = load("queued_for_ending")
-_COMMON_ENDS = load("common_ends")
 
 MOST_WORKFLOWS = 1000
 MOST_JOBS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class CommonEnd:
-    """How many jobs of a workflow ended in the same way since it last began to run."""
-
-    workflow_id: int
-    state: JobState
-    jobs: int
-    all_jobs: int
-    """That ended since, in whatever way."""
-    examples: list[str]
-    """Jobsub ids, newest first."""
 
 
 def workflows_done(session: Session, limit: int = MOST_WORKFLOWS) -> list[int]:
@@ -62,11 +45,3 @@ def workflows_ending(session: Session, limit: int = MOST_WORKFLOWS) -> list[int]
 def queued_for_ending(session: Session, limit: int = MOST_JOBS) -> list[WatchedJob]:
     """List queued jobs that were meant for finishing or cancelling workflows."""
     return [WatchedJob(*row) for row in _QUEUED_FOR_ENDING.run(session, limit=limit)]
-
-
-def common_ends(session: Session) -> list[CommonEnd]:
-    """Count, for each running workflow, how its jobs ended since it last began to run; the commonest first."""
-    rows = _COMMON_ENDS.run(session)
-    return [
-        CommonEnd(workflow_id, JobState(state), jobs, total, names) for workflow_id, state, jobs, total, names in rows
-    ]

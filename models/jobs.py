@@ -10,6 +10,7 @@ from justin.states import JobState
 from models.columns import big_key, document, moment, now, words
 
 _ALIVE = text("state IN ('submitted', 'started', 'processing', 'outputting')")
+_NEVER_STARTED = text("finished_at IS NOT NULL AND started_at IS NULL")
 
 
 class Job(SQLModel, table=True):
@@ -26,6 +27,9 @@ class Job(SQLModel, table=True):
         # Without heartbeat_at, so that a heartbeat touches no index.
         Index("jobs_alive", "state", "job_id", postgresql_where=_ALIVE),
         Index("jobs_queued", "hint_stage_id", postgresql_where=text("state = 'submitted'")),
+        Index("jobs_unstarted", "hint_stage_id", "finished_at", postgresql_where=_NEVER_STARTED),
+        Index("jobs_ended", "finished_at", postgresql_where=text("finished_at IS NOT NULL AND started_at IS NOT NULL")),
+        Index("jobs_gpus", "site_id", "job_id", postgresql_where=text("gpus IS NOT NULL")),
         Index("jobs_left_in_pool", "job_id", postgresql_where=text("in_pool AND finished_at IS NOT NULL")),
     )
 
@@ -68,6 +72,8 @@ class Job(SQLModel, table=True):
     in_pool: bool = True
     """Whether the pool may still hold it, and the wrapper's log is still to be fetched."""
     asked_for_files: bool = False
+    was_refused: bool = False
+    """Whether the system kept a file from it that it asked for: by a pause, a disabling, or an outage."""
     jobscript_exit: int | None = None
     jobscript_start: datetime | None = moment(default=None)
     jobscript_finish: datetime | None = moment(default=None)

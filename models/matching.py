@@ -24,7 +24,11 @@ _CLAIM = load("claim_files")
 _WAITING_FILE = load("waiting_file")
 _WAIT_FOR_FILE = load("wait_for_file")
 _NOTE_ASKING = load("note_asking")
-_CHOOSE_STAGE = load("choose_stage", filters=filters.all_met((*filters.ASKED, *filters.PLACED, *filters.FITTING)))
+_CHOOSE_STAGE = load(
+    "choose_stage",
+    filters=filters.all_met((*filters.ASKED, *filters.PLACED, *filters.FITTING)),
+    stored=filters.all_met(filters.STORED),
+)
 _ENSURE_LOADS = load("ensure_loads")
 _BIND_JOB = load("bind_job")
 
@@ -44,6 +48,7 @@ class ClaimOutcome(StrEnum):
     NONE_LEFT = "none_left"
     PAUSED = "paused"
     DISABLED = "disabled"
+    AVOIDED = "avoided"
     CAP_REACHED = "cap_reached"
     JOB_ENDED = "job_ended"
 

@@ -106,6 +106,15 @@ WORKFLOW_EVENTS: Final[Mapping[tuple[WorkflowState, WorkflowState], EventType]] 
     (source, target): _WORKFLOW_WORDS[target] for source, targets in WORKFLOW_MOVES.items() for target in targets
 } | {(WorkflowState.SUBMITTED, WorkflowState.RUNNING): EventType.WORKFLOW_STARTED}
 
+PROBLEM_EVENTS: Final = frozenset(
+    {
+        EventType.PAUSED_JOBSCRIPT_ERRORS,
+        EventType.PAUSED_NO_INPUT_REQUESTED,
+        EventType.PAUSED_NONE_PROCESSED,
+    }
+)
+"""What a pause by the system is told as: one for each thing that a user would fix differently."""
+
 _MOVE_FILES = load("move_files")
 _MOVE_JOBS = load("move_jobs")
 _MOVE_WORKFLOWS = load("move_workflows")
@@ -144,6 +153,14 @@ def move_workflows(session: Session, ids: Sequence[int], to: WorkflowState, beca
     """Move the workflows that may become `to`, log each move, and return those that moved."""
     parameters = {"message": because.message, "ends": to in TERMINAL_WORKFLOW_STATES}
     return _move(session, _MOVE_WORKFLOWS, ids, to, because, WORKFLOW_EVENTS, **parameters)
+
+
+def pause_problem_workflow(session: Session, workflow_id: int, event_type: EventType, because: Reason) -> bool:
+    """Pause a running workflow, log it as one of `PROBLEM_EVENTS`, and return whether it was paused."""
+    events = {(WorkflowState.RUNNING, WorkflowState.PAUSED): event_type}
+    parameters = {"message": because.message, "ends": False}
+    moved = _move(session, _MOVE_WORKFLOWS, [workflow_id], WorkflowState.PAUSED, because, events, **parameters)
+    return bool(moved)
 
 
 def sources(moves: Moves[State], to: State) -> list[State]:

@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import document, moment, now
 
+FARTHEST = 100
 NEVER = 101
 """A distance that no stage reaches: its max_distance is at most 100."""
 
@@ -23,6 +24,9 @@ class Site(SQLModel, table=True):
     region: str = ""
     enabled: bool = True
     disabled_reason: str = ""
+    learned: bool = False
+    """Whether an entry told of it rather than a person; such a site retires some time after its last entry."""
+    retired_at: datetime | None = moment(default=None)
     last_seen_at: datetime = now()
 
 
@@ -35,6 +39,9 @@ class Entry(SQLModel, table=True):
     name: str = Field(unique=True)
     site_id: int = Field(foreign_key="sites.site_id", index=True)
     source: str = ""
+    """The file of the pilot factories' configuration that it is from, or `settings`; empty for one made by hand."""
+    enabled: bool = True
+    """Whether the pilot factory uses it."""
     processors: int = 1
     rss_bytes: int = Field(default=0, sa_type=BigInteger)
     wall_seconds: int = 0
@@ -43,6 +50,8 @@ class Entry(SQLModel, table=True):
     inner_container: bool | None = None
     """Whether jobs can start a container there; null until a job has told."""
     inner_container_at: datetime | None = moment(default=None)
+    inner_container_jobsub_id: str = ""
+    """The job that told."""
     configuration: dict[str, Any] | None = document()
     last_seen_at: datetime = now()
 
@@ -58,6 +67,8 @@ class Storage(SQLModel, table=True):
     country: str = ""
     region: str = ""
     tape: bool = False
+    deterministic: bool | None = None
+    """Whether a file's name says where it lies; null until Rucio has told, as the next."""
     rucio_read: bool = True
     rucio_write: bool = True
     enabled_read: bool = True
@@ -65,7 +76,26 @@ class Storage(SQLModel, table=True):
     disabled_reason: str = ""
     occupancy: float = 0.0
     """Used over total, from 0 to 1."""
+    used_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    total_bytes: int | None = Field(default=None, sa_type=BigInteger)
     protocols: dict[str, Any] | None = document()
+    """For each domain and operation the schemes by priority."""
+    attributes: dict[str, Any] | None = document()
+    retired_at: datetime | None = moment(default=None)
+    """Since when Rucio does not know it any more."""
+    last_seen_at: datetime = now()
+
+
+class AccountUsage(SQLModel, table=True):
+    """How much of a storage a quota's account uses, and may."""
+
+    __tablename__ = "account_usages"
+
+    quota_id: int = Field(foreign_key="quotas.quota_id", primary_key=True)
+    storage_id: int = Field(foreign_key="storages.storage_id", primary_key=True)
+    used_bytes: int = Field(sa_type=BigInteger)
+    limit_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    """Null without a limit."""
     last_seen_at: datetime = now()
 
 
@@ -79,3 +109,18 @@ class Distance(SQLModel, table=True):
     storage_id: int = Field(foreign_key="storages.storage_id", primary_key=True)
     distance: int
     by_hand: bool = False
+    """Whether a person has set it: rules leave it alone."""
+    by_rule: int | None = None
+    """What the rules say."""
+
+
+class AvoidedNode(SQLModel, table=True):
+    """A node where jobs failed one after the other as soon as they had started; it gets no work for a while."""
+
+    __tablename__ = "avoided_nodes"
+
+    site_id: int = Field(foreign_key="sites.site_id", primary_key=True)
+    hostname: str = Field(primary_key=True)
+    since: datetime = now()
+    until: datetime = moment()
+    failed_jobs: int

@@ -91,3 +91,16 @@ class Lease(SQLModel, table=True):
     name: str = Field(primary_key=True)
     holder: str
     expires_at: datetime = moment()
+
+
+class ServicePulse(SQLModel, table=True):
+    """How an outside service answered when it was last tried."""
+
+    __tablename__ = "service_pulses"
+
+    service: str = Field(primary_key=True)
+    answered: bool
+    seconds: float
+    """How long it took to answer, or to be given up."""
+    problem: str = ""
+    measured_at: datetime = now()

@@ -10,6 +10,7 @@ from models.database import Session
 from models.statements import load
 
 _HEARTBEAT = load("heartbeat")
+_NOTE_REFUSAL = load("note_refusal")
 _SAVE_LOG = load("save_log")
 _GIVEN_FILES = load("given_files")
 _STORE_REPORT = load("store_report")
@@ -75,6 +76,11 @@ def heartbeat(session: Session, job_id: int) -> WorkflowState | None:
     """Note that the job lives; return its workflow's state, None for a job without work."""
     (state,) = _HEARTBEAT.one(session, job_id=job_id)
     return WorkflowState(state) if state else None
+
+
+def note_refusal(session: Session, job_id: int) -> None:
+    """Note that the system kept a file from the job that it asked for."""
+    _NOTE_REFUSAL.run(session, job_id=job_id)
 
 
 def save_log(session: Session, job_id: int, kind: str, text: str) -> None:

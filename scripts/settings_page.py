@@ -4,9 +4,9 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from engine.settings import Settings
@@ -63,12 +63,15 @@ def _row(variable: str, field: FieldInfo, comment: str) -> str:
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     told = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(told, list | dict):
+        # As it is written in the environment.
+        told = TypeAdapter(Any).dump_json(told, exclude_defaults=True).decode()
     return f"`{told}`" if told is not None and told != "" else ""
 
 
 def _comments(model: type[BaseModel]) -> dict[str, str]:
     """Read the strings that stand below the fields of a model."""
-    found = re.findall(r"^    (\w+): .*\n    \"\"\"(.+?)\"\"\"", inspect.getsource(model), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^    (\w+): [^\n]*\n    \"\"\"(.+?)\"\"\"", inspect.getsource(model), re.MULTILINE | re.DOTALL)
     return {name: re.sub(r"\s+", " ", text) for name, text in found}
 
 

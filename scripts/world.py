@@ -26,13 +26,11 @@ def settle(grid: Grid) -> None:
 def _write(session: Session, grid: Grid) -> None:
     sites = {site: seed.ensure_site(session, site.name, country=site.country) for site in grid.sites}
     for site, site_id in sites.items():
-        seed.ensure_entry(
-            session, site.entry, site_id, source="localgrid", rss_bytes=SLOT_RSS_BYTES, wall_seconds=SLOT_WALL_SECONDS
-        )
+        seed.ensure_entry(session, site.entry, site_id, rss_bytes=SLOT_RSS_BYTES, wall_seconds=SLOT_WALL_SECONDS)
         storage_id = seed.ensure_storage(session, site.rse, site_id=site_id, country=site.country)
         for other, other_id in sites.items():
             distance = 0 if other == site else FAR_DISTANCE[other.country == site.country]
-            seed.ensure_distance(session, other_id, storage_id, distance)
+            seed.ensure_distance(session, other_id, storage_id, distance, by_hand=True)
     quota = seed.ensure_quota(session, SERVICE_USER)
     for scope in grid.scopes:
         seed.ensure_scope(session, scope, quota)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engine import stage_hints
 from engine.errors import Unavailable
 from engine.ports import Announce, JobOrder, PoolJob, PoolState, nobody
 
@@ -134,7 +135,7 @@ def _order(order: JobOrder) -> dict[str, Any]:
     attributes = {
         "AccountingGroup": order.accounting_group,
         "SingularityImage": order.image,
-        "JUSTIN_Hint": order.hint,
+        stage_hints.ATTRIBUTE: order.hint,
         "DESIRED_Entries": ",".join(order.entries),
     }
     return {

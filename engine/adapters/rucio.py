@@ -10,10 +10,11 @@ import requests
 from rucio.common import exception as rucio
 from rucio.common.exception import RucioException
 
+from engine.adapters import rucio_storages
 from engine.adapters.rucio_client import BoundedClient, ClientPerThread
 from engine.chunks import chunks
 from engine.errors import InvalidInput, NameTaken, ServiceRefused, Unavailable
-from engine.ports import FileRecord, FileReplica, FoundFile, LocatedFile, NewFile
+from engine.ports import AccountUsage, FileRecord, FileReplica, FoundFile, LocatedFile, NewFile, StorageRecord
 from engine.settings import Rucio as RucioSettings
 
 REPLICAS_PER_CALL: Final = 500
@@ -57,6 +58,22 @@ class Rucio:
             begun = time.monotonic()
             client.ping()
             return time.monotonic() - begun
+
+    def storages(self) -> list[StorageRecord]:
+        """List all storages; one that is deleted meanwhile fails the call."""
+        with self._client() as client:
+            return list(rucio_storages.read(client))
+
+    def account_usage(self, account: str) -> list[AccountUsage]:
+        """List how much an account uses and may at each storage; nothing for an unknown one."""
+        with self._client() as client, suppress(rucio.AccountNotFound):
+            return rucio_storages.usage(client, account)
+        return []
+
+    def scope_owners(self) -> dict[str, str]:
+        """Return the account that owns each scope."""
+        with self._client() as client:
+            return {each["scope"]: each["account"] for each in client.list_scope_owners()}
 
     def dataset_files(self, scope: str, name: str) -> Iterator[FoundFile]:
         """Yield the files of a dataset; raises `InvalidInput` for an unknown one."""

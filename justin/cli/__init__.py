@@ -12,12 +12,24 @@ import typer
 # Importing these registers their subcommands, in the order of the help text.
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
-from justin.cli import progress  # isort: skip
-from justin.cli import files, jobs, server  # isort: skip
+from justin.cli import progress, why_not  # isort: skip
+from justin.cli import files, jobs, places, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
-__all__ = ["app", "campaigns", "files", "jobs", "main", "progress", "server", "stages", "workflows"]
+__all__ = [
+    "app",
+    "campaigns",
+    "files",
+    "jobs",
+    "main",
+    "places",
+    "progress",
+    "server",
+    "stages",
+    "why_not",
+    "workflows",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from justin import following
 from justin.cli.command import Session, command
 from justin.cli.options import JobsubId, Limit, StageId, WorkflowChoice
 from justin.cli.quantities import duration, number, size, utc
@@ -113,6 +114,30 @@ def fetch_logs(
     except OSError as error:
         raise typer.BadParameter(f"the logs cannot be written: {error}") from error
     session.screen.say(f"Logs are in {path}", {"path": str(path), "logs": [each.kind for each in logs]})
+
+
+@command("logs")
+def logs(
+    session: Session,
+    jobsub_id: Annotated[str, typer.Argument(metavar="JOB", help="The job: CLUSTER.PROC@SCHEDD.")],
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="Which log: jobscript, wrapper or pool.")
+    ] = following.JOBSCRIPT,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    poll_seconds: Annotated[
+        float, typer.Option("--poll-seconds", metavar="SECONDS", min=0.1, help="How often to look.")
+    ] = 5.0,
+) -> None:
+    """Print a log of a job: the end of it while the job runs, as its heartbeats bring it, and what is kept after."""
+    if follow and not session.screen.as_json:
+        for piece in session.client.follow_log(jobsub_id, kind=kind, poll_seconds=poll_seconds):
+            session.screen.piece(piece)
+        return
+    found = [each for each in session.client.job_logs(jobsub_id) if each.kind == kind]
+    if not found:
+        raise NotFound(f"no {kind} log of job {jobsub_id} is kept yet")
+    session.screen.text(found[0].text, found[0])
 
 
 def _unpack(logs: list[JobLogView], folder: Path) -> Path:

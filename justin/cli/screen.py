@@ -34,6 +34,11 @@ class Screen:
         else:
             sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
+    def piece(self, text: str) -> None:
+        """Show a part of a text at once; on a terminal without what could steer it."""
+        sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+
     def table(self, columns: Sequence[Column[Item]], items: Iterable[Item], limit: int | None = None) -> None:
         """Show items, at most `limit`, and say when there are more."""
         shown = list(items if limit is None else islice(items, limit + 1))

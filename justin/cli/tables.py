@@ -84,4 +84,4 @@ def cell(text: str) -> str:
 
 def printable(text: str) -> str:
     """Replace what could steer a terminal: names and messages come from other people."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)

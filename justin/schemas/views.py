@@ -185,6 +185,45 @@ class SiteView(View):
     enabled: bool
     disabled_reason: str
     last_seen_at: datetime
+    retired_at: datetime | None = None
+    """Since when it has no entry any more."""
+    entries: int = 0
+    """Those that their pilot factories use, as in the next."""
+    gpu_entries: int = 0
+    container_entries: int = 0
+    """Those where jobs have shown that they can start containers."""
+
+
+class EntryView(View):
+    """A way into a site's batch system, as a pilot factory uses it."""
+
+    name: str
+    site: str
+    source: str
+    """The file that configures it, or `settings`; empty for one made by hand."""
+    enabled: bool
+    processors: int
+    rss_bytes: int
+    """0 when it is not known, as the next."""
+    wall_seconds: int
+    gpus: int
+    gpus_always: bool
+    """Whether it is there for GPU jobs alone."""
+    inner_container: bool | None
+    """Whether jobs can start containers there; None until one has told."""
+    inner_container_at: datetime | None
+    inner_container_jobsub_id: str
+    """The job that told."""
+    last_seen_at: datetime
+
+
+class UsageView(View):
+    """How much of a storage an account uses, and may."""
+
+    account: str
+    used_bytes: int
+    limit_bytes: int | None
+    """None without a limit."""
 
 
 class StorageView(View):
@@ -201,6 +240,27 @@ class StorageView(View):
     occupancy: float
     """Used over total, from 0 to 1."""
     last_seen_at: datetime
+    retired_at: datetime | None = None
+    """Since when Rucio does not know it any more."""
+    deterministic: bool | None = None
+    """None until Rucio has told, as the next."""
+    used_bytes: int | None = None
+    total_bytes: int | None = None
+    protocols: dict[str, dict[str, list[str]]] = {}
+    """For each domain and operation the schemes, the preferred first."""
+    usages: list[UsageView] = []
+
+
+class DistanceView(View):
+    """How far a storage is from a site: 0 is beside it, 100 the far end, 101 never."""
+
+    site: str
+    storage: str
+    distance: int
+    by_hand: bool
+    """Whether a person has set it."""
+    by_rule: int | None
+    """What the rules of the settings say."""
 
 
 class QueryPreview(View):

@@ -13,6 +13,7 @@ import justin
 from justin.errors import InvalidInput, NotFound
 from justin.schemas.specs import CampaignSpec, FileSelection, QuerySpec, StageAddition, StateChange, WorkflowSpec
 from justin.schemas.views import (
+    DistanceView,
     Identity,
     JobLogView,
     Moved,
@@ -22,7 +23,7 @@ from justin.schemas.views import (
     SiteView,
     StorageView,
 )
-from justin.testing import shown
+from justin.testing import reasons, shown
 from justin.testing.world import RSE, SITE, World
 
 INSTANCE = "mock"
@@ -77,6 +78,12 @@ def _outputs(world: World, _request: httpx.Request, workflow_id: str, stage_id: 
     return shown.output_views(world.workflow(int(workflow_id)), int(stage_id))
 
 
+def _why_not(world: World, request: httpx.Request, workflow_id: str) -> Any:
+    asked = request.url.params
+    number = int(asked["stage_id"]) if "stage_id" in asked else None
+    return reasons.explanation(world, world.workflow(int(workflow_id)), number, asked.get("site"), asked.get("did"))
+
+
 def _no_datasets(world: World, _request: httpx.Request, workflow_id: str) -> Any:
     world.workflow(int(workflow_id))
     return []
@@ -113,8 +120,9 @@ def _one_job(world: World, _request: httpx.Request, jobsub_id: str) -> Any:
 
 def _job_logs(world: World, request: httpx.Request, jobsub_id: str) -> Any:
     job = _one_job(world, request, jobsub_id)
-    text = "processed one file\n"
-    log = JobLogView(jobsub_id=jobsub_id, kind="jobscript", saved_at=job.finished_at, size_bytes=len(text), text=text)
+    text = world.logs.get(jobsub_id, "processed one file\n")
+    saved_at = job.finished_at or datetime.now(UTC)
+    log = JobLogView(jobsub_id=jobsub_id, kind="jobscript", saved_at=saved_at, size_bytes=len(text), text=text)
     return [log]
 
 
@@ -180,6 +188,16 @@ def _storages(world: World, _request: httpx.Request) -> Any:
     return [storage]
 
 
+def _no_entries(_world: World, _request: httpx.Request) -> Any:
+    return []
+
+
+def _distances(_world: World, request: httpx.Request) -> Any:
+    wanted = (request.url.params.get("site", SITE), request.url.params.get("rse", RSE))
+    distance = DistanceView(site=SITE, storage=RSE, distance=0, by_hand=False, by_rule=0)
+    return [distance] if wanted == (SITE, RSE) else []
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
@@ -190,6 +208,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/workflows/(\d+)/stages/(\d+)", _one_stage),
     ("GET", r"/workflows/(\d+)/stages/(\d+)/jobscript", _jobscript),
     ("GET", r"/workflows/(\d+)/stages/(\d+)/outputs", _outputs),
+    ("GET", r"/workflows/(\d+)/why-not", _why_not),
     ("GET", r"/workflows/(\d+)/datasets", _no_datasets),
     ("GET", r"/workflows/(\d+)/files", _list_files),
     ("POST", r"/workflows/(\d+)/files/(fail|retry)", _select_files),
@@ -207,6 +226,8 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/version", _time),
     ("GET", r"/sites", _sites),
     ("GET", r"/storages", _storages),
+    ("GET", r"/entries", _no_entries),
+    ("GET", r"/distances", _distances),
 ]
 
 

@@ -77,6 +77,8 @@ class World:
     campaigns: dict[int, CampaignView] = field(default_factory=dict)
     jobs: list[JobView] = field(default_factory=list)
     events: list[EventView] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    """What the jobscripts of jobs have written, by the job; a line where nothing is said."""
     by_key: dict[str, int] = field(default_factory=dict)
     begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -1,35 +1,28 @@
-"""Sites and storages."""
+"""Sites, their entries, storages, and how far these are."""
 
-from dataclasses import dataclass
-
-from justin.schemas.views import SiteView, StorageView
+from justin.schemas.views import DistanceView, EntryView, SiteView, StorageView
 from models.database import Session
 from models.statements import load
 
-_FIND_SITE = load("find_site")
 _LIST_SITES = load("list_sites")
+_LIST_ENTRIES = load("list_entries")
 _LIST_STORAGES = load("list_storages")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundSite:
-    """A site as a slot there sees it."""
-
-    site_id: int
-    name: str
-    enabled: bool
-    disabled_reason: str
-
-
-def find_site(session: Session, name: str) -> FoundSite | None:
-    """Return the site of that name; None for an unknown one."""
-    rows = _FIND_SITE.run(session, name=name)
-    return FoundSite(*rows[0]) if rows else None
+_LIST_DISTANCES = load("list_distances")
 
 
 def list_sites(session: Session) -> list[SiteView]:
     """List all sites by name."""
     return _LIST_SITES.read(session, SiteView)
+
+
+def list_entries(session: Session, site: str | None = None) -> list[EntryView]:
+    """List all entries by site and name, or those of one site."""
+    return _LIST_ENTRIES.read(session, EntryView, site=site)
+
+
+def list_distances(session: Session, site: str | None = None, storage: str | None = None) -> list[DistanceView]:
+    """List how far storages are from sites, for each site the nearest first."""
+    return _LIST_DISTANCES.read(session, DistanceView, site=site, storage=storage)
 
 
 def list_storages(session: Session) -> list[StorageView]:

@@ -1,30 +1,64 @@
-"""Why a stage's jobs do not start: at each site, the first thing that keeps them from it."""
+"""What keeps a stage's files from jobs: the conditions that are not met, what waits where, and what the pool says."""
 
 from dataclasses import dataclass
-from typing import Final
 
+from justin.states import JobState
 from models import filters
 from models.database import Session
 from models.statements import load
 
-_FILTERS: Final = (*filters.ASKED, *filters.PLACED)
-_SENTENCES: Final = {one.name: one.sentence for one in (*_FILTERS, filters.FILES_WAIT, filters.IN_REACH)}
-_WHY_NOT = load("why_not", branches=filters.first_unmet(_FILTERS))
+_WHY_NOT = load("why_not", unmet=filters.all_unmet(filters.ALL))
+_WAITING_BY_PLACEMENT = load("waiting_by_placement")
+_JOBS_OF_STAGE = load("jobs_of_stage")
+
+LATELY_SECONDS = 86_400.0
+"""How far back jobs count that ended without a start."""
+MOST_ENDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a stage's jobs find at a site."""
+class Pair:
+    """A site, and a storage with waiting files."""
 
     site: str
-    filter: str | None
-    """The first filter that excludes the site; None when jobs can start there in a slot that is large enough."""
-    why: str
+    storage_id: int
+    rse: str
     distance: int | None
-    """Of the nearest waiting files."""
+    """None when it is not known: then it is out of reach."""
+    unmet: list[str]
+    """The names of the filters that are not met, in their order; empty when jobs there may have the files."""
 
 
-def why_not(session: Session, stage_id: int, limit: int = 1000) -> list[Verdict]:
-    """Say for each site what keeps the stage's jobs from starting there."""
-    rows = _WHY_NOT.run(session, stage_id=stage_id, limit=limit)
-    return [Verdict(site, name, _SENTENCES.get(name, ""), distance) for site, name, distance in rows]
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Waiting files that lie at the same storages."""
+
+    storage_ids: list[int]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageJobs:
+    """Jobs that were meant for a stage and have not started: queued ones, or those that ended so."""
+
+    state: JobState
+    message: str
+    jobs: int
+    seconds: float
+    """Since the oldest was queued, or since the last ended."""
+
+
+def pairs(session: Session, stage_id: int, site: str | None = None) -> list[Pair]:
+    """List each site, or one, with each storage that holds waiting files of the stage."""
+    return [Pair(*row) for row in _WHY_NOT.run(session, stage_id=stage_id, site=site)]
+
+
+def waiting(session: Session, stage_id: int, did: str | None = None) -> list[Waiting]:
+    """Count the stage's waiting files, or one, by the storages where they lie."""
+    return [Waiting(*row) for row in _WAITING_BY_PLACEMENT.run(session, stage_id=stage_id, did=did)]
+
+
+def stage_jobs(session: Session, stage_id: int) -> list[StageJobs]:
+    """Count the stage's queued jobs, and those of the last day that ended without a start, by how."""
+    rows = _JOBS_OF_STAGE.run(session, stage_id=stage_id, seconds=LATELY_SECONDS, limit=MOST_ENDS)
+    return [StageJobs(JobState(state), message, jobs, seconds) for state, message, jobs, seconds in rows]

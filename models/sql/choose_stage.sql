@@ -25,12 +25,9 @@ FROM (
         SELECT placement.placement_id, distance.distance
         FROM distances AS distance
         JOIN storages AS storage ON storage.storage_id = distance.storage_id
-                                AND storage.rucio_read AND storage.enabled_read
         JOIN stage_placements AS placement ON placement.stage_id = stage.stage_id
                                           AND placement.storage_id = distance.storage_id
-        WHERE distance.site_id = site.site_id AND distance.distance <= %(reach)s
-          AND distance.distance <= stage.max_distance
-          AND (confined.storage_ids IS NULL OR distance.storage_id = ANY(confined.storage_ids))
+        WHERE distance.site_id = site.site_id AND distance.distance <= %(reach)s AND /* stored */
     ) AS place
     WHERE site.site_id = %(site_id)s AND stage.stage_id <> ALL(%(but)s::int[]) AND /* filters */
     ORDER BY place.distance, workflow.priority DESC, share_taken, workflow.workflow_id, stage.stage_number

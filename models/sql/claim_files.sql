@@ -9,6 +9,8 @@ WITH claimant AS MATERIALIZED (
            CASE WHEN j.state NOT IN ('started', 'processing') THEN 'job_ended'
                 WHEN w.state <> 'running' THEN 'paused'
                 WHEN NOT (u.enabled AND q.enabled AND c.enabled AND s.enabled) THEN 'disabled'
+                WHEN EXISTS (SELECT FROM avoided_nodes v WHERE v.site_id = j.site_id AND v.hostname = j.hostname
+                                                           AND v.until > clock_timestamp()) THEN 'avoided'
                 WHEN held.files >= g.max_files_per_job THEN 'cap_reached'
                 ELSE 'none_left' END AS outcome
     FROM unnest(%(job_ids)s::bigint[], %(counts)s::int[], %(starts)s::int[]) AS a (job_id, count, start)

@@ -10,3 +10,11 @@ LEFT JOIN distances AS distance
 WHERE storage.rucio_write AND storage.enabled_write AND NOT storage.tape
   AND storage.occupancy < 1
   AND COALESCE(distance.distance, 100) <= 100
+  -- Rucio refuses what exceeds an account's limit: some gigabytes are left for what other jobs upload meanwhile.
+  AND NOT EXISTS (
+      SELECT
+      FROM stages AS stage
+      JOIN workflows AS workflow ON workflow.workflow_id = stage.workflow_id
+      JOIN scopes AS scope ON scope.name = workflow.scope
+      JOIN account_usages AS usage ON usage.quota_id = scope.quota_id AND usage.storage_id = storage.storage_id
+      WHERE stage.stage_id = %(stage_id)s AND usage.used_bytes + 10000000000 >= usage.limit_bytes)

@@ -10,10 +10,11 @@ from fastapi import FastAPI
 import justin
 from engine import wiring
 from engine.calls import Secrets
+from engine.ranks import Ranks
 from engine.runtime import Runtime
 from models.claims import Claims
 from services import health, problems
-from services.allocator import routes, samweb
+from services.allocator import pilots, routes, samweb
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -22,10 +23,12 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime or wiring.current(steady_plans=True)
     app.state.claims = Claims(app.state.runtime.database)
     app.state.secrets = Secrets()
+    app.state.ranks = Ranks()
     problems.install(app)
     app.include_router(health.router)
     app.include_router(routes.router)
     app.include_router(samweb.router)
+    app.include_router(pilots.router)
     return app
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from engine.calls import Secrets
+from engine.ranks import Ranks
 from models.claims import Claims
 
 
@@ -18,5 +19,11 @@ async def _secrets(request: Request) -> Secrets:
     return secrets
 
 
+async def _ranks(request: Request) -> Ranks:
+    ranks: Ranks = request.app.state.ranks
+    return ranks
+
+
 Claiming = Annotated[Claims, Depends(_claims)]
 Knowing = Annotated[Secrets, Depends(_secrets)]
+Ranking = Annotated[Ranks, Depends(_ranks)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,7 @@ def test_what_is_not_there_is_not_found(client: Client) -> None:
     for ask in (
         lambda: client.workflow(99),
         lambda: client.pause_workflow(99),
+        lambda: client.explain(99),
         lambda: list(client.files(99)),
         lambda: client.stage(number, 3),
         lambda: client.jobscript(number, 3),
@@ -149,6 +151,19 @@ def test_what_is_not_there_is_not_found(client: Client) -> None:
     ):
         with pytest.raises(errors.NotFound):
             ask()
+
+
+def test_why_files_wait_is_told_stage_by_stage(client: Client) -> None:
+    number = client.create_workflow(chain()).workflow_id
+
+    assert [stage.stage_id for stage in client.explain(number).stages] == [1, 2]
+    (second,) = client.explain(number, stage_id=2).stages
+    assert (second.stage_id, second.waiting_files, second.changes, second.places) == (2, 0, [], [])
+    assert second.answer
+    wrong: list[dict[str, Any]] = [{"stage_id": 3}, {"site": "NOWHERE"}, {"did": "usertests:none"}]
+    for options in wrong:
+        with pytest.raises(errors.NotFound):
+            client.explain(number, **options)
 
 
 def test_lists_by_filter_and_page(client: Client) -> None:
@@ -195,3 +210,5 @@ def test_the_server_tells_of_itself(client: Client) -> None:
     assert client.preview("monte-carlo 12").count == 12
     assert isinstance(client.sites(), list)
     assert isinstance(client.storages(), list)
+    assert client.entries(site="NOSUCH") == []
+    assert client.distances(site="NOSUCH", rse="NOSUCH") == []

@@ -34,12 +34,15 @@ SHOWS: dict[str, list[Any]] = {
     "show-replicas": ["--workflow-id", 1],
     "show-datasets": ["--workflow-id", 1],
     "show-jobs": [],
+    "explain": ["--workflow-id", 1],
     "events": [],
     "status": [],
     "preview": [QUERY],
     "whoami": [],
     "show-sites": [],
     "show-storages": [],
+    "show-entries": ["--site", "MOCK_SITE"],
+    "show-distances": ["--rse", "MOCK"],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],
@@ -48,6 +51,7 @@ SHOWS: dict[str, list[Any]] = {
     "retry-files": ["--workflow-id", 1],
     "create-campaign": ["--name", "spring"],
     "create-workflow": ["--mql", QUERY],
+    "logs": ["1.0@mock"],
     "fetch-logs": ["--jobsub-id", "1.0@mock"],
 }
 
@@ -200,3 +204,18 @@ def test_whoami_time_and_version(run: Run, url: str) -> None:
     assert abs(shown - datetime.now(UTC)) < timedelta(minutes=1)
     expected = f"client {justin.__version__}\nserver {justin.__version__}, instance mock, at {url}\n"
     assert run("version").out == expected
+
+
+def test_why_files_wait_is_told_answer_first(run: Run) -> None:
+    assert run("explain", "--workflow-id", 1).out.startswith("Stage 1: 3 files wait.\n")
+    run("pause-workflow", "--workflow-id", 1)
+
+    result = run("explain", "--workflow-id", 1, "--file-did", DIDS[-1])
+
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert lines[0] == "Stage 1: 1 files wait: letting the workflow run frees 1."
+    assert "letting the workflow run 1" in lines
+    assert "workflow_running the workflow is not running 1 1" in lines
+    assert "MOCK_SITE MOCK 0 1 the workflow is not running" in lines
+    assert "Jobs of the stage: 0 queued; 0 running." in lines
+    assert run("explain", "--workflow-id", 1, "--site", "NOWHERE").code == 23

@@ -155,6 +155,8 @@ def test_the_server_tells_of_itself(client: Client) -> None:
     assert client.time().version == justin.__version__
     assert [each.name for each in client.sites()] == ["MOCK_SITE"]
     assert [each.site for each in client.storages()] == ["MOCK_SITE"]
+    assert [each.distance for each in client.distances(site="MOCK_SITE")] == [0]
+    assert client.entries() == []
     assert client.preview("monte-carlo 12").count == 12
 
 

@@ -1,13 +1,12 @@
-"""Workflows that are done, those that wait for something, and those whose jobs all end badly."""
+"""Workflows that are done, those that wait for something."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from justin.states import ACTIVE_JOB_STATES, TERMINAL_FILE_STATES, FileState, JobState, WorkflowState
 from models import completion
-from models.completion import CommonEnd
 from models.database import Session
 from models.workflows import Stage
 from tests.support.makers import make_files, make_job, make_stage, make_workflow
@@ -73,18 +72,3 @@ def test_queued_jobs_of_ending_workflows(session: Session) -> None:
     job = make_job(session, hint_stage_id=ending.stage_id)
     make_job(session, hint_stage_id=running.stage_id)
     assert [each.job_id for each in completion.queued_for_ending(session)] == [job.job_id]
-
-
-def test_ends_are_counted_since_the_last_start(session: Session) -> None:
-    stage = stage_of(session, started_at=NOW - timedelta(hours=1))
-    before, after = NOW - timedelta(hours=2), NOW - timedelta(minutes=5)
-    for _ in range(3):
-        make_job(session, stage, state=JobState.JOBSCRIPT_ERROR, finished_at=before)
-    bad = [make_job(session, stage, state=JobState.JOBSCRIPT_ERROR, finished_at=after) for _ in range(4)]
-    make_job(session, stage, state=JobState.FINISHED, finished_at=after)
-    make_job(session, stage)
-    newest = [job.jobsub_id for job in reversed(bad[1:])]
-    assert completion.common_ends(session) == [
-        CommonEnd(stage.workflow_id, JobState.JOBSCRIPT_ERROR, 4, 5, newest),
-        CommonEnd(stage.workflow_id, JobState.FINISHED, 1, 5, completion.common_ends(session)[1].examples),
-    ]

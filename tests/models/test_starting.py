@@ -16,7 +16,7 @@ from models.matching import Gpu, Slot
 from models.moves import Reason
 from models.people import Quota, Scope, User
 from models.places import Site, Storage
-from models.queries.why_not import why_not
+from models.queries import why_not
 from models.records import Event
 from models.workflows import Stage, StageSite, StageStorage
 from tests.support.makers import SCOPE, key, make_files, make_job, make_scope, make_site, make_stage, make_workflow
@@ -34,6 +34,10 @@ def a_stage(session: Session, *, files: int = 3, storage: str = "MANCHESTER", **
     stage = make_stage(session, values.pop("workflow", None), **values)
     make_files(session, stage, files, storages=[storage])
     return stage
+
+
+def unmet(session: Session, stage: Stage) -> list[list[str]]:
+    return [pair.unmet for pair in why_not.pairs(session, key(stage.stage_id))]
 
 
 def chosen(session: Session, slot: Slot, **options: Any) -> list[int]:
@@ -99,8 +103,8 @@ def test_job_serves_the_quota_it_was_submitted_for(session: Session) -> None:
         (Quota, {"max_running_jobs": 0}, "quota_has_room"),
         (Stage, {"max_jobs": 0}, "stage_has_room"),
         (Site, {"enabled": False}, "site_enabled"),
-        (Storage, {"enabled_read": False}, "in_reach"),
-        (Storage, {"rucio_read": False}, "in_reach"),
+        (Storage, {"enabled_read": False}, "reading_enabled"),
+        (Storage, {"rucio_read": False}, "storage_readable"),
     ],
 )
 def test_what_is_disabled_or_full_is_not_chosen_and_said_to_be(
@@ -108,21 +112,20 @@ def test_what_is_disabled_or_full_is_not_chosen_and_said_to_be(
 ) -> None:
     stage = a_stage(session)
     slot = a_slot(session)
-    assert [(one.filter, one.distance) for one in why_not(session, key(stage.stage_id))] == [(None, 0)]
+    assert unmet(session, stage) == [[]]
     for row in session.exec(select(table)).all():
         for attribute, value in change.items():
             setattr(row, attribute, value)
     session.flush()
     assert chosen(session, slot) == []
-    (verdict,) = why_not(session, key(stage.stage_id))
-    assert (verdict.filter, bool(verdict.why)) == (name, True)
+    assert unmet(session, stage) == [[name]]
 
 
 @pytest.mark.parametrize("state", set(WorkflowState) - {WorkflowState.RUNNING})
 def test_only_running_workflows_get_jobs(session: Session, state: WorkflowState) -> None:
     stage = a_stage(session, workflow=make_workflow(session, state=state))
     assert chosen(session, a_slot(session)) == []
-    assert why_not(session, key(stage.stage_id))[0].filter == "workflow_running"
+    assert unmet(session, stage) == [["workflow_running"]]
 
 
 def test_stage_confined_to_sites_is_served_there_only(session: Session) -> None:
@@ -132,9 +135,9 @@ def test_stage_confined_to_sites_is_served_there_only(session: Session) -> None:
     session.flush()
     assert chosen(session, slot) == []
     assert chosen(session, replace(slot, site_id=make_site(session, "CH_CERN"))) == [stage.stage_id]
-    assert {one.site: one.filter for one in why_not(session, key(stage.stage_id))} == {
-        "UK_Manchester": "site_allowed",
-        "CH_CERN": None,
+    assert {one.site: one.unmet for one in why_not.pairs(session, key(stage.stage_id))} == {
+        "UK_Manchester": ["site_allowed"],
+        "CH_CERN": [],
     }
 
 
@@ -145,18 +148,18 @@ def test_stage_confined_to_storages_counts_files_there_only(session: Session) ->
     session.add(StageStorage(stage_id=key(stage.stage_id), storage_id=other, for_input=True))
     session.flush()
     assert chosen(session, slot) == []
-    assert why_not(session, key(stage.stage_id))[0].filter == "in_reach"
+    assert unmet(session, stage) == [["storage_allowed"]]
 
 
 def test_stage_without_waiting_files_is_not_chosen(session: Session) -> None:
     stage = make_stage(session)
     make_files(session, stage, state=FileState.ALLOCATED)
     assert chosen(session, a_slot(session)) == []
-    assert why_not(session, key(stage.stage_id))[0].filter == "files_wait"
+    assert unmet(session, stage) == []
 
 
 def test_every_filter_says_what_it_means() -> None:
-    every = (*filters.ASKED, *filters.PLACED, *filters.FITTING, filters.FILES_WAIT, filters.IN_REACH)
+    every = (*filters.ALL, *filters.FITTING)
     assert len({one.name for one in every}) == len({one.sentence for one in every}) == len(every)
 
 

@@ -1,8 +1,8 @@
-"""Sites and storages."""
+"""Sites, their entries, storages, and how far these are."""
 
 from fastapi import APIRouter
 
-from justin.schemas.views import SiteView, StorageView
+from justin.schemas.views import DistanceView, EntryView, SiteView, StorageView
 from models.queries import places
 from services.api.auth import Calling
 from services.dependencies import Running
@@ -22,3 +22,22 @@ def storages(runtime: Running, caller: Calling) -> list[StorageView]:  # noqa: A
     """List the storages that hold files."""
     with runtime.session() as session:
         return places.list_storages(session)
+
+
+@router.get("/entries")
+def entries(runtime: Running, caller: Calling, site: str | None = None) -> list[EntryView]:  # noqa: ARG001  as above
+    """List the entries by which pilots come to sites, of one site where it is named."""
+    with runtime.session() as session:
+        return places.list_entries(session, site)
+
+
+@router.get("/distances")
+def distances(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  as above
+    site: str | None = None,
+    rse: str | None = None,
+) -> list[DistanceView]:
+    """List how far storages are from sites, of one site or storage where they are named."""
+    with runtime.session() as session:
+        return places.list_distances(session, site, rse)

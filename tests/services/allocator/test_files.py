@@ -60,7 +60,8 @@ def test_none_is_noted_as_asked_for(runtime: Runtime, calling: Calling, paused: 
     reply = job.call("get_file")
     assert (reply.status_code, reply.json()["code"]) == (404, "no_file")
     with runtime.session() as session:
-        assert session.get_one(Job, row.job_id).asked_for_files
+        found = session.get_one(Job, row.job_id)
+    assert (found.asked_for_files, found.was_refused) == (True, paused)
 
 
 def test_a_job_gets_no_more_than_its_stage_allows(runtime: Runtime, calling: Calling) -> None:

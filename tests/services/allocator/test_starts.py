@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,10 +13,19 @@ from engine.runtime import Runtime
 from justin.schemas.jobs import Jobscript
 from justin.states import EventType, JobState, WorkflowState
 from models.jobs import Job, StageLoad
-from models.places import Site
+from models.places import AvoidedNode, Site
 from models.records import Event
 from models.workflows import Stage, StageEnvironment
-from tests.support.makers import SITE, make_files, make_job, make_output_pattern, make_site, make_stage, make_workflow
+from tests.support.makers import (
+    SITE,
+    known_site,
+    make_files,
+    make_job,
+    make_output_pattern,
+    make_site,
+    make_stage,
+    make_workflow,
+)
 from tests.support.signed_job import SignedJob
 
 Calling = Callable[[Job], SignedJob]
@@ -167,3 +177,24 @@ def test_a_paused_workflow_gets_no_slot(runtime: Runtime, waiting: SignedJob) ->
         stage = make_stage(session, make_workflow(session, state=WorkflowState.PAUSED))
         make_files(session, stage, 3)
     assert start(waiting).json()["code"] == "no_work"
+
+
+def test_an_avoided_node_gets_no_work(runtime: Runtime, waiting: SignedJob) -> None:
+    offer(runtime)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    with runtime.session() as session:
+        session.add(AvoidedNode(site_id=known_site(session), hostname="hole", until=until, failed_jobs=5))
+    reply = start(waiting, hostname="hole")
+    assert (reply.status_code, reply.json()["code"]) == (404, "no_work")
+    with runtime.session() as session:
+        job = session.exec(select(Job).where(Job.jobsub_id == waiting.jobsub_id)).one()
+    assert job.state is JobState.NOTUSED
+    assert "hole is avoided until" in job.state_message
+
+
+def test_a_node_that_was_avoided_gets_work_again(runtime: Runtime, waiting: SignedJob) -> None:
+    offer(runtime)
+    until = datetime.now(UTC) - timedelta(seconds=1)
+    with runtime.session() as session:
+        session.add(AvoidedNode(site_id=known_site(session), hostname="hole", until=until, failed_jobs=5))
+    assert start(waiting, hostname="hole").status_code == 200

@@ -8,14 +8,14 @@ import pytest
 from httpx import Client
 
 from engine.runtime import Runtime
-from justin.schemas.views import CampaignView, EventView, JobView, Page, SiteView, StorageView
+from justin.schemas.views import CampaignView, EntryView, EventView, JobView, Page, SiteView, StorageView
 from justin.states import FileState, JobState, WorkflowState
-from models import moves
+from models import moves, seed
 from models.jobs import JobLog
 from models.moves import Reason
 from models.workflows import Workflow
 from services.api.loopback import is_loopback
-from tests.support.makers import SITE, make_files, make_job, make_stage, make_workflow
+from tests.support.makers import SITE, STORAGE, make_files, make_job, make_site, make_stage, make_workflow
 
 
 def test_jobs_are_shown_with_stage_and_site(runtime: Runtime, api: Client) -> None:
@@ -103,6 +103,28 @@ def test_places_are_shown(runtime: Runtime, api: Client) -> None:
     assert [SiteView.model_validate(site).name for site in api.get("/sites").json()] == [SITE]
     storages = [StorageView.model_validate(storage) for storage in api.get("/storages").json()]
     assert [(storage.name, storage.writable) for storage in storages] == [("MANCHESTER", True), ("MONTECARLO", False)]
+
+
+def test_entries_and_distances_are_shown_by_site(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        site_id = make_site(session)
+        make_site(session, "CH_CERN", distances={STORAGE: 90})
+        seed.ensure_entry(
+            session, "MAN_ce1", site_id, gpus=2, inner_container=True, inner_container_jobsub_id="1.0@pool"
+        )
+        seed.ensure_entry(session, "MAN_ce2", site_id, enabled=False)
+    shown = {site["name"]: SiteView.model_validate(site) for site in api.get("/sites").json()}
+    counts = (shown[SITE].entries, shown[SITE].gpu_entries, shown[SITE].container_entries)
+    assert (counts, shown["CH_CERN"].entries) == ((1, 1, 1), 0)
+    entries = [EntryView.model_validate(entry) for entry in api.get("/entries", params={"site": SITE}).json()]
+    assert [(entry.name, entry.inner_container, entry.inner_container_jobsub_id) for entry in entries] == [
+        ("MAN_ce1", True, "1.0@pool"),
+        ("MAN_ce2", None, ""),
+    ]
+    assert api.get("/entries", params={"site": "CH_CERN"}).json() == []
+    (distance,) = api.get("/distances", params={"site": "CH_CERN", "rse": STORAGE}).json()
+    assert (distance["distance"], distance["by_hand"], distance["by_rule"]) == (90, False, None)
+    assert len(api.get("/distances").json()) == 4
 
 
 def test_the_preview_of_a_monte_carlo_count_asks_nobody(api: Client) -> None:
