@@ -196,6 +196,18 @@ class JobTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuNeeds:
+    """What each GPU of a job must be able to do; nothing is asked where there is nothing."""
+
+    memory_bytes: int = 0
+    min_capability: float = 0.0
+    max_capability: float = 0.0
+    min_runtime: float = 0.0
+    """Of CUDA."""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobOrder:
     """Jobs of one requirement class to be put into the pool."""
 
@@ -207,6 +219,7 @@ class JobOrder:
     rss_bytes: int
     wall_seconds: int
     gpus: int = 0
+    gpu_needs: GpuNeeds = GpuNeeds()
     accounting_group: str = ""
     sites: tuple[str, ...] = ()
     """Sites where the jobs may run; any when empty."""
@@ -225,6 +238,8 @@ class PoolState(StrEnum):
     HELD = "held"
     COMPLETED = "completed"
     REMOVED = "removed"
+    UNSEEN = "unseen"
+    """The part of the pool that has the job does not answer: nothing can be said of it."""
 
 
 @dataclass(frozen=True, slots=True)

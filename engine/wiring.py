@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from engine.adapters.condor import CondorPool
 from engine.adapters.metacat import MetaCat
 from engine.adapters.processes import ProcessPool
 from engine.adapters.rucio import Rucio
@@ -37,5 +38,5 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         database=opened,
         metacat=MetaCat(settings.metacat),
         rucio=Rucio(settings.rucio, settings.replicas.schemes),
-        pool=ProcessPool(settings.pool.directory),
+        pool=CondorPool(settings.pool) if settings.pool.kind == "condor" else ProcessPool(settings.pool.directory),
     )

@@ -15,8 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from localgrid import condor_gpus, condor_programs
-from localgrid.condor_configuration import DOMAIN, Layout, render
-from localgrid.condor_gpus import OF_SITE
+from localgrid.condor_configuration import DOMAIN, Layout, WorkerNode, render
 from localgrid.errors import GridError
 from localgrid.processes import Component, kept_environment
 from localgrid.secret_files import keep_secret, secret_in
@@ -108,18 +107,18 @@ class Pool:
         for name in ("log", "run", "lock", "spool", "keys", "tokens", "gpus", "bin"):
             (self.directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         secret_in(self.directory / "keys" / "POOL")
-        for site in self.sites:
-            _lay_out(layout, site)
+        for node in layout.nodes:
+            _lay_out(layout, node)
         layout.file.write_text(render(layout))
 
     def _is_ready(self) -> bool:
-        """Say whether every site's slot and the schedd can be found."""
+        """Say whether every node's slot and the schedd can be found."""
         try:
             slots = self.run("condor_status", "-constraint", "PartitionableSlot", "-autoformat", "GLIDEIN_Site")
             schedds = self.run("condor_status", "-schedd", "-autoformat", "Name")
         except (GridError, subprocess.TimeoutExpired):
             return False
-        return len(slots.split()) == len(self.sites) and bool(schedds)
+        return len(slots.split()) == len(self.layout.nodes) and bool(schedds)
 
     def _settle(self) -> None:
         file = self.token_directory / SERVICE_USER
@@ -162,13 +161,12 @@ def _as_ordinary_user() -> tuple[str, ...]:
     return ("unshare", f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}", "--")
 
 
-def _lay_out(layout: Layout, site: Site) -> None:
-    """Make a site's places, and its GPUs."""
-    (layout.directory / "execute" / site.name.lower().replace("_", "-")).mkdir(parents=True, exist_ok=True)
-    gpus = OF_SITE.get(site.name, ())
-    (layout.directory / "gpus" / site.name).write_text(condor_gpus.inventory(gpus))
-    if gpus:
-        tools = layout.tools(site)
+def _lay_out(layout: Layout, node: WorkerNode) -> None:
+    """Make a node's places, and its GPUs."""
+    layout.execute(node).mkdir(parents=True, exist_ok=True)
+    layout.inventory(node).write_text(condor_gpus.inventory(node.gpus))
+    if node.gpus:
+        tools = layout.tools(node)
         tools.mkdir(exist_ok=True)
-        (tools / "nvidia-smi").write_text(condor_gpus.nvidia_smi(gpus))
+        (tools / "nvidia-smi").write_text(condor_gpus.nvidia_smi(node.gpus))
         (tools / "nvidia-smi").chmod(0o755)

@@ -1,11 +1,11 @@
-"""The configuration of a pool on one machine: everything on loopback, three startds that pretend to be three sites."""
+"""The configuration of a pool on one machine: everything on loopback, startds that pretend to be nodes of sites."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localgrid.condor_gpus import OF_SITE
+from localgrid.condor_gpus import OF_SITE, Gpu
 from localgrid.ports import LOOPBACK
 from localgrid.processes import MARK
 from localgrid.sites import Site
@@ -109,7 +109,7 @@ JAVA =
 SINGULARITY = /bin/false
 """
 
-# One startd; LABEL is its local name, NAME its site's in lower case.
+# One startd; LABEL is its local name, NAME what its slots are called after.
 STARTD = """
 STARTD_{label} = $(SBIN)/condor_startd
 STARTD_{label}_ARGS = -f -local-name {label}
@@ -118,15 +118,34 @@ STARTD_{label}_ENVIRONMENT = "GLIDEIN_DUNESite={site} GLIDEIN_Site={site} GLIDEI
 {label}.NETWORK_HOSTNAME = wn1.{name}.localgrid
 {label}.STARTD_LOG = $(LOG)/StartLog.{name}
 {label}.STARTD_ADDRESS_FILE = $(LOG)/.startd_address.{name}
-{label}.EXECUTE = $(LOCAL_DIR)/execute/{name}
+{label}.EXECUTE = {execute}
 {label}.NUM_CPUS = {processors}
 {label}.MEMORY = {memory_mib}
-{label}.GPU_INVENTORY = $(LOCAL_DIR)/gpus/{site}
+{label}.GPU_INVENTORY = {inventory}
 {label}.GLIDEIN_Site = "{site}"
 {label}.GLIDEIN_DUNESite = "{site}"
 {label}.GLIDEIN_ResourceName = "{site}"
 {label}.GLIDEIN_Entry_Name = "{entry}"
 """
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerNode:
+    """A worker node of a site, reached through an entry of its own when it has GPUs."""
+
+    site: Site
+    gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its startd is called."""
+        bare = self.site.name.lower().replace("_", "-")
+        return f"{bare}-gpu" if self.gpus else bare
+
+    @property
+    def entry(self) -> str:
+        """The pilot factory's entry that leads to it."""
+        return f"{self.site.entry}_GPU" if self.gpus else self.site.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +171,28 @@ class Layout:
         """Where the pool is asked for."""
         return f"{LOOPBACK}:{self.port}"
 
-    def tools(self, site: Site) -> Path:
-        """Return the folder of the programs that only one site's jobs find."""
-        return self.directory / "bin" / site.name
+    @property
+    def nodes(self) -> list[WorkerNode]:
+        """The worker nodes: one of every site, and another one where there are GPUs."""
+        gpus = [WorkerNode(site, OF_SITE[site.name]) for site in self.sites if site.name in OF_SITE]
+        return [*(WorkerNode(site) for site in self.sites), *gpus]
+
+    def tools(self, node: WorkerNode) -> Path:
+        """Return the folder of the programs that only one node's jobs find."""
+        return self.directory / "bin" / node.name
+
+    def inventory(self, node: WorkerNode) -> Path:
+        """Return the file that says which GPUs a node has."""
+        return self.directory / "gpus" / node.name
+
+    def execute(self, node: WorkerNode) -> Path:
+        """Return the folder in which a node's jobs run."""
+        return self.directory / "execute" / node.name
 
 
 def render(layout: Layout) -> str:
     """Return the configuration."""
-    labels = {site.name: f"SITE{number}" for number, site in enumerate(layout.sites)}
+    nodes = {f"NODE{number}": node for number, node in enumerate(layout.nodes)}
     general = GENERAL.format(
         programs=layout.programs,
         directory=layout.directory,
@@ -169,22 +202,24 @@ def render(layout: Layout) -> str:
         port=layout.port,
         account=layout.account,
         fsync=str(not layout.fast),
-        startds=" ".join(f"STARTD_{label}" for label in labels.values()),
+        startds=" ".join(f"STARTD_{label}" for label in nodes),
         slots=layout.slots_per_site,
         longest_wall=LONGEST_WALL_SECONDS,
         mark=MARK,
     )
-    return general + "".join(_startd(layout, site, labels[site.name]) for site in layout.sites)
+    return general + "".join(_startd(layout, node, label) for label, node in nodes.items())
 
 
-def _startd(layout: Layout, site: Site, label: str) -> str:
+def _startd(layout: Layout, node: WorkerNode, label: str) -> str:
     # The jobs' Python is ours: a site brings one too, from CVMFS for example.
-    tools = f"{layout.tools(site)}:" if OF_SITE.get(site.name) else ""
+    tools = f"{layout.tools(node)}:" if node.gpus else ""
     return STARTD.format(
         label=label,
-        name=site.name.lower().replace("_", "-"),
-        site=site.name,
-        entry=site.entry,
+        name=node.name,
+        site=node.site.name,
+        entry=node.entry,
+        execute=layout.execute(node),
+        inventory=layout.inventory(node),
         path=f"{tools}{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         processors=PROCESSORS,
         memory_mib=MEMORY_MIB,
