@@ -252,6 +252,16 @@ class PoolJob:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PoolLog:
+    """What is known of how a job went."""
+
+    wrapper: str
+    """What its wrapper printed."""
+    pool: str = ""
+    """What the pool itself noted."""
+
+
 Announce = Callable[[Sequence[str]], None]
 """Told the jobsub ids of jobs before any of them can start."""
 
@@ -278,8 +288,8 @@ class BatchPool(Protocol):
         """Take jobs out of the pool; unknown ones are well."""
         ...
 
-    def log(self, jobsub_id: str) -> str | None:
-        """Return what the wrapper of an ended or running job printed; None for an unknown job."""
+    def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
+        """Return the logs of ended jobs, for those of them that the pool still knows."""
         ...
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:

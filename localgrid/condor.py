@@ -41,6 +41,7 @@ class Pool:
     """Holds the token with which jobs are submitted; nobody else may read it."""
     fast: bool = False
     """Whether the queue may be lost when the machine crashes."""
+    schedds: int = 1
 
     @property
     def layout(self) -> Layout:
@@ -53,6 +54,7 @@ class Pool:
             sites=self.sites,
             slots_per_site=self.slots_per_site,
             fast=self.fast,
+            schedds=self.schedds,
         )
 
     @property
@@ -96,7 +98,7 @@ class Pool:
         return done.stdout
 
     def token(self, user: str) -> str:
-        """Return a new token with which somebody may submit jobs."""
+        """Return a new token with which somebody may submit jobs; the pool must have been started once."""
         return self.run("condor_token_create", "-identity", f"{user}@{DOMAIN}").strip()
 
     def _program(self, folder: str, name: str) -> Path:
@@ -107,6 +109,8 @@ class Pool:
         for name in ("log", "run", "lock", "spool", "keys", "tokens", "gpus", "bin"):
             (self.directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         secret_in(self.directory / "keys" / "POOL")
+        for label in layout.more_schedds:
+            layout.spool(label).mkdir(exist_ok=True)
         for node in layout.nodes:
             _lay_out(layout, node)
         layout.file.write_text(render(layout))
@@ -118,7 +122,7 @@ class Pool:
             schedds = self.run("condor_status", "-schedd", "-autoformat", "Name")
         except (GridError, subprocess.TimeoutExpired):
             return False
-        return len(slots.split()) == len(self.layout.nodes) and bool(schedds)
+        return len(slots.split()) == len(self.layout.nodes) and len(schedds.split()) == self.schedds
 
     def _settle(self) -> None:
         file = self.token_directory / SERVICE_USER

@@ -11,7 +11,8 @@ from localgrid.processes import MARK
 from localgrid.sites import Site
 
 DOMAIN = "pool.localgrid"
-SCHEDD = f"ap.{DOMAIN}"
+SCHEDDS = (f"ap.{DOMAIN}", f"ap2.{DOMAIN}")
+"""The names of the first and the second; a grid has one unless it is asked for more."""
 PROCESSORS = 8
 MEMORY_MIB = 32_768
 LONGEST_WALL_SECONDS = 86_400
@@ -90,8 +91,8 @@ SHUTDOWN_GRACEFUL_TIMEOUT = 5
 MAX_JOBS_PER_SUBMISSION = 20000
 MAX_JOBS_PER_OWNER = 100000
 
-DAEMON_LIST = MASTER COLLECTOR NEGOTIATOR SCHEDD {startds}
-DC_DAEMON_LIST = + {startds}
+DAEMON_LIST = MASTER COLLECTOR NEGOTIATOR SCHEDD {more}
+DC_DAEMON_LIST = + {more}
 use FEATURE:PartitionableSlot
 # A slot's processors are pretended, the machine's are not: so many jobs at a time and no more.
 START = (NumDynamicSlots ?: 0) < {slots}
@@ -129,6 +130,21 @@ STARTD_{label}_ENVIRONMENT = "GLIDEIN_DUNESite={site} GLIDEIN_Site={site} GLIDEI
 """
 
 
+# Another schedd, with a queue of its own.
+SCHEDD = """
+{label} = $(SBIN)/condor_schedd
+{label}_ARGS = -f -local-name {label}
+{label}.SCHEDD_NAME = {name}
+{label}.NETWORK_HOSTNAME = {name}
+{label}.SPOOL = $(LOCAL_DIR)/spool.{label}
+{label}.HISTORY = $(LOCAL_DIR)/spool.{label}/history
+{label}.JOB_QUEUE_LOG = $(LOCAL_DIR)/spool.{label}/job_queue.log
+{label}.SCHEDD_LOG = $(LOG)/SchedLog.{label}
+{label}.SCHEDD_ADDRESS_FILE = $(LOG)/.schedd_address.{label}
+{label}.SCHEDD_DAEMON_AD_FILE = $(LOG)/.schedd_classad.{label}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerNode:
     """A worker node of a site, reached through an entry of its own when it has GPUs."""
@@ -160,6 +176,7 @@ class Layout:
     sites: Sequence[Site]
     slots_per_site: int
     fast: bool = False
+    schedds: int = 1
 
     @property
     def file(self) -> Path:
@@ -176,6 +193,15 @@ class Layout:
         """The worker nodes: one of every site, and another one where there are GPUs."""
         gpus = [WorkerNode(site, OF_SITE[site.name]) for site in self.sites if site.name in OF_SITE]
         return [*(WorkerNode(site) for site in self.sites), *gpus]
+
+    @property
+    def more_schedds(self) -> dict[str, str]:
+        """The names of all schedds but the first, by what they are called in the configuration."""
+        return {f"SCHEDD{number}": name for number, name in enumerate(SCHEDDS[: self.schedds], 1) if number > 1}
+
+    def spool(self, label: str) -> Path:
+        """Return the folder of a further schedd's queue."""
+        return self.directory / f"spool.{label}"
 
     def tools(self, node: WorkerNode) -> Path:
         """Return the folder of the programs that only one node's jobs find."""
@@ -198,16 +224,18 @@ def render(layout: Layout) -> str:
         directory=layout.directory,
         loopback=LOOPBACK,
         domain=DOMAIN,
-        schedd=SCHEDD,
+        schedd=SCHEDDS[0],
         port=layout.port,
         account=layout.account,
         fsync=str(not layout.fast),
-        startds=" ".join(f"STARTD_{label}" for label in nodes),
+        more=" ".join([*layout.more_schedds, *(f"STARTD_{label}" for label in nodes)]),
         slots=layout.slots_per_site,
         longest_wall=LONGEST_WALL_SECONDS,
         mark=MARK,
     )
-    return general + "".join(_startd(layout, node, label) for label, node in nodes.items())
+    schedds = (SCHEDD.format(label=label, name=name) for label, name in layout.more_schedds.items())
+    startds = (_startd(layout, node, label) for label, node in nodes.items())
+    return "".join([general, *schedds, *startds])
 
 
 def _startd(layout: Layout, node: WorkerNode, label: str) -> str:

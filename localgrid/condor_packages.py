@@ -15,7 +15,6 @@ PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 DOWNLOAD_SECONDS = 600
 RETRIES = 3
-URI = re.compile(r"^(?:URIs:|deb)\s[^#\n]*?(\S+://\S+)", re.MULTILINE)
 
 # Of apt's own settings those that keep the machine's packages, lists and caches out of it.
 SETTINGS = """\
@@ -41,14 +40,14 @@ def obstacle() -> str:
     return "" if mirror() else "the machine's apt names no mirror of Debian"
 
 
-def mirror() -> str:
+def mirror(sources: Path = SOURCES) -> str:
     """Return the mirror of Debian that the machine's own apt uses; empty when it uses none."""
-    files = [*sorted((SOURCES / "sources.list.d").glob("*")), SOURCES / "sources.list"]
-    for file in files:
-        uris = URI.findall(file.read_text()) if file.exists() else []
-        for uri in uris:
-            if uri.rstrip("/").endswith("/debian"):
-                return str(uri)
+    for file in [*sorted((sources / "sources.list.d").glob("*")), sources / "sources.list"]:
+        lines = file.read_text().splitlines() if file.exists() else []
+        words = [word for line in lines if line.startswith(("URIs:", "deb ")) for word in line.split()]
+        for word in words:
+            if "://" in word and word.rstrip("/").endswith("/debian"):
+                return word
     return ""
 
 

@@ -6,18 +6,17 @@ import random
 import shutil
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine.adapters import submit
+from engine.adapters import condor_jobs, submit
+from engine.adapters.condor_jobs import JobName, by_schedd
 from engine.adapters.condor_process import CondorProcess
 from engine.adapters.submit import Rules
 from engine.errors import EngineError, ServiceRefused, Unavailable
-from engine.ports import Announce, JobOrder, PoolJob, PoolState, nobody
+from engine.ports import Announce, JobOrder, PoolJob, PoolLog, PoolState, nobody
 from engine.settings import Pool as PoolSettings
 
 MOST_JOBS: Final = 2000
@@ -26,45 +25,7 @@ REMOVED_BY_US: Final = "removed by justIN"
 BUSY_DUTY_CYCLE: Final = 0.98
 """A schedd that does so much of its time something has no time for more."""
 HISTORY_SECONDS: Final = 86_400
-SPOOLING: Final = 16
-"""The hold reason of a job whose files are still to come."""
-KILLED: Final = 128
-
-STATES: Final = {
-    1: PoolState.IDLE,
-    2: PoolState.RUNNING,
-    3: PoolState.REMOVED,
-    4: PoolState.COMPLETED,
-    5: PoolState.HELD,
-    6: PoolState.RUNNING,
-    7: PoolState.RUNNING,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class JobName:
-    """A job of a schedd."""
-
-    cluster: int
-    proc: int
-    schedd: str
-
-    @classmethod
-    def parse(cls, jobsub_id: str) -> "JobName | None":
-        """Read `CLUSTER.PROC@SCHEDD`; None for another name."""
-        key, _, schedd = jobsub_id.partition("@")
-        cluster, _, proc = key.partition(".")
-        return cls(int(cluster), int(proc), schedd) if cluster.isdecimal() and proc.isdecimal() and schedd else None
-
-    @property
-    def key(self) -> str:
-        """What its schedd calls it."""
-        return f"{self.cluster}.{self.proc}"
-
-    @property
-    def jobsub_id(self) -> str:
-        """What everybody calls it."""
-        return f"{self.key}@{self.schedd}"
+OVER: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
 
 
 class CondorPool:
@@ -107,7 +68,7 @@ class CondorPool:
 
         Raises `Unavailable` when nothing can be said of any of them.
         """
-        asked = _by_schedd(jobsub_ids)
+        asked = by_schedd(jobsub_ids)
         found: dict[str, PoolJob] = {}
         errors: list[EngineError] = []
         with self._conversation() as condor:
@@ -124,36 +85,27 @@ class CondorPool:
     def remove(self, jobsub_ids: Iterable[str]) -> None:
         """Take jobs out of their queues; unknown ones are well."""
         with self._conversation() as condor:
-            for schedd, jobs in _by_schedd(jobsub_ids).items():
+            for schedd, jobs in by_schedd(jobsub_ids).items():
                 keys = [job.key for job in jobs]
                 condor.call(_named(schedd), "remove", schedd=schedd, jobs=keys, reason=REMOVED_BY_US)
 
-    def log(self, jobsub_id: str) -> str | None:
-        """Return what the wrapper of an ended job printed and what HTCondor noted; None for an unknown job."""
-        return self.logs([jobsub_id]).get(jobsub_id)
-
-    def logs(self, jobsub_ids: Iterable[str]) -> dict[str, str]:
-        """Return the logs of those of the jobs that their queues still have and that are over."""
-        found: dict[str, str] = {}
+    def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
+        """Return the logs of jobs that are over, as long as their queues keep them."""
+        found: dict[str, PoolLog] = {}
         with self._conversation() as condor:
-            for schedd, jobs in _by_schedd(jobsub_ids).items():
-                over = _in_queue(condor, schedd, jobs, {PoolState.COMPLETED, PoolState.REMOVED})
-                for job in over:
-                    with tempfile.TemporaryDirectory(prefix="justin-log-") as directory:
-                        place = {"schedd": schedd, "job": job.key, "directory": directory}
-                        condor.call(_named(schedd), "retrieve", **place)
-                        found[job.jobsub_id] = _text(Path(directory))
+            for schedd, jobs in by_schedd(jobsub_ids).items():
+                for job in _over(condor, schedd, jobs):
+                    found[job.jobsub_id] = _log(condor, job)
         return found
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let queues drop ended jobs, with all that they keep of them."""
         with self._conversation() as condor:
-            for schedd, jobs in _by_schedd(jobsub_ids).items():
-                for state, at_once in ((PoolState.COMPLETED, False), (PoolState.REMOVED, True)):
-                    keys = [job.key for job in _in_queue(condor, schedd, jobs, {state})]
-                    if keys:
-                        told = {"jobs": keys, "reason": REMOVED_BY_US, "at_once": at_once}
-                        condor.call(_named(schedd), "remove", schedd=schedd, **told)
+            for schedd, jobs in by_schedd(jobsub_ids).items():
+                keys = [job.key for job in _over(condor, schedd, jobs)]
+                if keys:
+                    told = {"jobs": keys, "attribute": "LeaveJobInQueue", "value": "false"}
+                    condor.call(_named(schedd), "edit", schedd=schedd, **told)
 
     @property
     def _service(self) -> str:
@@ -210,7 +162,7 @@ def environment(settings: PoolSettings) -> dict[str, str]:
 
 @contextmanager
 def _laid_out(order: JobOrder) -> Iterator[Path]:
-    """Lay down the files of an order's jobs for as long as they are being sent; each job's secret in a file of its own."""
+    """Lay down the files of an order's jobs until they are sent; each job's secret is in a file of its own."""
     with tempfile.TemporaryDirectory(prefix="justin-submit-") as directory:
         place = Path(directory)
         shutil.copyfile(order.wrapper, place / submit.WRAPPER)
@@ -227,15 +179,6 @@ def _cluster(number: int, schedd: str, count: int) -> list[JobName]:
     return [JobName(number, proc, schedd) for proc in range(count)]
 
 
-def _by_schedd(jobsub_ids: Iterable[str]) -> dict[str, list[JobName]]:
-    found: dict[str, list[JobName]] = defaultdict(list)
-    for jobsub_id in jobsub_ids:
-        job = JobName.parse(jobsub_id)
-        if job:
-            found[job.schedd].append(job)
-    return dict(found)
-
-
 def _known(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> dict[str, PoolJob]:
     """Return what a schedd knows of jobs, those included that have left its queue not long ago."""
     known = _queued(condor, schedd, jobs)
@@ -243,7 +186,7 @@ def _known(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> dict[
     if gone:
         told = {"jobs": gone, "after": int(time.time()) - HISTORY_SECONDS}
         left = condor.call(_named(schedd), "history", schedd=schedd, **told)
-        known |= {job.jobsub_id: job for job in (_job(ad, schedd) for ad in left)}
+        known |= {job.jobsub_id: job for job in (condor_jobs.read(ad, schedd) for ad in left)}
     return known
 
 
@@ -251,40 +194,26 @@ def _queued(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> dict
     clusters = sorted({job.cluster for job in jobs})
     asked = {job.jobsub_id for job in jobs}
     ads = condor.call(_named(schedd), "query", schedd=schedd, clusters=clusters)
-    found = (_job(ad, schedd) for ad in ads)
+    found = (condor_jobs.read(ad, schedd) for ad in ads)
     return {job.jobsub_id: job for job in found if job.jobsub_id in asked}
 
 
-def _in_queue(
-    condor: CondorProcess, schedd: str, jobs: Sequence[JobName], states: Collection[PoolState]
-) -> list[JobName]:
+def _over(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> list[JobName]:
+    """Return those of a schedd's jobs that its queue still has and that are over."""
     queued = _queued(condor, schedd, jobs)
-    return [job for job in jobs if job.jobsub_id in queued and queued[job.jobsub_id].state in states]
+    return [job for job in jobs if job.jobsub_id in queued and queued[job.jobsub_id].state in OVER]
 
 
-def _job(ad: Mapping[str, Any], schedd: str) -> PoolJob:
-    jobsub_id = JobName(ad["ClusterId"], ad["ProcId"], schedd).jobsub_id
-    state = STATES.get(ad["JobStatus"], PoolState.UNSEEN)
-    if state is PoolState.HELD and ad.get("HoldReasonCode") == SPOOLING:
-        state = PoolState.IDLE
-    reason = {PoolState.HELD: "HoldReason", PoolState.REMOVED: "RemoveReason"}.get(state, "")
-    status = _exit_status(ad) if state is PoolState.COMPLETED else None
-    return PoolJob(jobsub_id, state, status, str(ad.get(reason, "")))
-
-
-def _exit_status(ad: Mapping[str, Any]) -> int | None:
-    if ad.get("ExitBySignal"):
-        return KILLED + int(ad.get("ExitSignal", 0))
-    code = ad.get("ExitCode")
-    return int(code) if code is not None else None
-
-
-def _text(directory: Path) -> str:
-    """Return what a job's files say, of a very long one its end."""
-    return "".join(_tail(directory / name) for name in (submit.OUTPUT, submit.ERROR, submit.LOG))
+def _log(condor: CondorProcess, job: JobName) -> PoolLog:
+    with tempfile.TemporaryDirectory(prefix="justin-log-") as directory:
+        told = {"schedd": job.schedd, "job": job.key, "directory": directory, "log": submit.LOG}
+        condor.call(_named(job.schedd), "retrieve", **told)
+        place = Path(directory)
+        return PoolLog(_tail(place / submit.OUTPUT) + _tail(place / submit.ERROR), _tail(place / submit.LOG))
 
 
 def _tail(path: Path) -> str:
+    """Return the text of a file, and only the end of a very long one."""
     if not path.exists():
         return ""
     with path.open("rb") as file:

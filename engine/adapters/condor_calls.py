@@ -58,11 +58,10 @@ def history(schedd: str, jobs: Sequence[Sequence[int]], after: int) -> list[dict
     return [_plain(ad, JOB_ATTRIBUTES) for ad in found]
 
 
-def remove(schedd: str, jobs: Sequence[str], reason: str, *, at_once: bool = False) -> None:
-    """Remove jobs; what is over goes out of the queue, and with `at_once` also what has been removed before."""
-    action = htcondor2.JobAction.RemoveX if at_once else htcondor2.JobAction.Remove
+def remove(schedd: str, jobs: Sequence[str], reason: str) -> None:
+    """Remove jobs."""
     # A plain string would be dropped silently.
-    _schedd(schedd).act(action, list(jobs), reason=(reason, 0))
+    _schedd(schedd).act(htcondor2.JobAction.Remove, list(jobs), reason=(reason, 0))
 
 
 def edit(schedd: str, jobs: Sequence[str], attribute: str, value: str) -> None:
@@ -70,11 +69,13 @@ def edit(schedd: str, jobs: Sequence[str], attribute: str, value: str) -> None:
     _schedd(schedd).edit(list(jobs), attribute, value)
 
 
-def retrieve(schedd: str, job: str, directory: str) -> None:
-    """Fetch into a directory what a job has written."""
+def retrieve(schedd: str, job: str, directory: str, log: str) -> None:
+    """Fetch into a directory what a job has printed, and the log of that name that its schedd has kept."""
     there = _schedd(schedd)
     # What a job has written goes to where it was submitted from, which may have been another machine.
     there.edit(job, "SUBMIT_Iwd", classad2.quote(directory))
+    # Beside what it printed: the log that its schedd has kept of it.
+    there.edit(job, "TransferOutput", classad2.quote(log))
     there.retrieve(job)
 
 

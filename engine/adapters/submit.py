@@ -34,7 +34,14 @@ GROUP: Final = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*")
 INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 REAL: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 BOOLEANS: Final = {"true": "true", "false": "false"}
-PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]*")
+PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]")
+DOLLARS: Final = re.compile(r"\$+")
+
+OURS: Final = (
+    *("JUSTIN_WallSeconds", "JUSTIN_Hint", "JOB_EXPECTED_MAX_LIFETIME", "JobsubJobId"),
+    *("DESIRED_Sites", "DESIRED_Entries", "SingularityImage"),
+)
+"""The attributes that we add to ads; whether or not a job has them all, no user sets one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,8 @@ def render(order: JobOrder, rules: Rules, place: Path, schedd: str) -> str:
     left out: it has been refused long before. Raises `InvalidInput` for an accounting group that is none.
     """
     lines = dict([*_work(place, schedd), *_needs(order, rules), *_life(order)])
-    ours = dict(_attributes(order, schedd))
     requirements = " && ".join(f"({each})" for each in _requirements(order, rules))
-    attributes = {**_users(order.classads, ours, rules), **ours}
+    attributes = {**_users(order.classads, rules), **dict(_attributes(order, schedd))}
     return "".join(
         f"{name} = {value}\n"
         for name, value in [
@@ -71,16 +77,18 @@ def render(order: JobOrder, rules: Rules, place: Path, schedd: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Return a string as a ClassAd literal that the submit language leaves alone, on one line."""
-    kept = "".join(_escaped(character) for character in text)
-    # The submit language expands $( and ClassAds know no other way of writing a dollar.
+    """Return a string as a ClassAd literal that the submit language leaves alone, on one line.
+
+    Of several dollars in a row one is kept: HTCondor would replace what follows them when the job starts.
+    """
+    kept = "".join(_escaped(character) for character in DOLLARS.sub("$", text.replace("\0", "")))
     return f'"{kept}"'.replace("$", "$(DOLLAR)")
 
 
 def _escaped(character: str) -> str:
     if character in '"\\':
         return "\\" + character
-    return character if PLAIN.fullmatch(character) else f"\\{ord(character):03o}" if ord(character) else ""
+    return character if PLAIN.fullmatch(character) else f"\\{ord(character):03o}"
 
 
 def value(text: str) -> str:
@@ -178,9 +186,9 @@ def _attributes(order: JobOrder, schedd: str) -> Iterator[tuple[str, str]]:
         yield "SingularityImage", literal(order.image)
 
 
-def _users(asked: Mapping[str, str], ours: Mapping[str, str], rules: Rules) -> dict[str, str]:
+def _users(asked: Mapping[str, str], rules: Rules) -> dict[str, str]:
     """Return what a user may add; of names that differ in case only, the last one counts, as in an ad."""
-    reserved = {name.lower() for name in ours}
+    reserved = {name.lower() for name in OURS}
     allowed = {
         name.lower(): (name, value(text))
         for name, text in asked.items()
