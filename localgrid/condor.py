@@ -83,16 +83,19 @@ class Pool:
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of HTCondor's commands as the pool's administrator and return what it printed."""
-        done = subprocess.run(
-            [*_as_ordinary_user(), str(self._program("bin", program)), *arguments],
-            check=False,
-            cwd="/",
-            env={**kept_environment(), "CONDOR_CONFIG": str(self.layout.file)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PROGRAM_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                [*_as_ordinary_user(), str(self._program("bin", program)), *arguments],
+                check=False,
+                cwd="/",
+                env={**kept_environment(), "CONDOR_CONFIG": str(self.layout.file)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PROGRAM_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GridError(f"{program} took more than {PROGRAM_SECONDS} s") from error
         if done.returncode:
             raise GridError(f"{program} failed: {done.stdout}{done.stderr}")
         return done.stdout
@@ -120,7 +123,7 @@ class Pool:
         try:
             slots = self.run("condor_status", "-constraint", "PartitionableSlot", "-autoformat", "GLIDEIN_Site")
             schedds = self.run("condor_status", "-schedd", "-autoformat", "Name")
-        except (GridError, subprocess.TimeoutExpired):
+        except GridError:
             return False
         return len(slots.split()) == len(self.layout.nodes) and len(schedds.split()) == self.schedds
 

@@ -206,10 +206,11 @@ def _over(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> list[J
 
 def _log(condor: CondorProcess, job: JobName) -> PoolLog:
     with tempfile.TemporaryDirectory(prefix="justin-log-") as directory:
-        told = {"schedd": job.schedd, "job": job.key, "directory": directory, "log": submit.LOG}
-        condor.call(_named(job.schedd), "retrieve", **told)
+        asked = {"schedd": job.schedd, "job": job.key}
+        condor.call(_named(job.schedd), "retrieve", directory=directory, **asked)
         place = Path(directory)
-        return PoolLog(_tail(place / submit.OUTPUT) + _tail(place / submit.ERROR), _tail(place / submit.LOG))
+        said = condor.call(_named(job.schedd), "describe", **asked)
+        return PoolLog(_tail(place / submit.OUTPUT) + _tail(place / submit.ERROR), said)
 
 
 def _tail(path: Path) -> str:

@@ -20,7 +20,7 @@ JOB_ATTRIBUTES: Final = [
 SCHEDD_ATTRIBUTES: Final = ["Name", "TotalIdleJobs", "TotalRunningJobs", "MaxJobsRunning", "RecentDaemonCoreDutyCycle"]
 MOST_NAMED: Final = 50
 """Clusters in one constraint; for more, all jobs of the owner from the first cluster to the last are looked at."""
-REFUSALS: Final = ("authenticat", "authoriz", "permission", "denied", "credential")
+REFUSALS: Final = ("failed to authenticate", "authentication failed", "permission denied", "not authorized")
 
 spooling: dict[int, htcondor2.SubmitResult] = {}
 """What was submitted here and waits for its files, by cluster."""
@@ -69,18 +69,22 @@ def edit(schedd: str, jobs: Sequence[str], attribute: str, value: str) -> None:
     _schedd(schedd).edit(list(jobs), attribute, value)
 
 
-def retrieve(schedd: str, job: str, directory: str, log: str) -> None:
-    """Fetch into a directory what a job has printed, and the log of that name that its schedd has kept."""
+def describe(schedd: str, job: str) -> str:
+    """Return all that the queue says of a job, an attribute a line; empty for a job that has left it."""
+    ads = _schedd(schedd).query(job)
+    return "".join(f"{name} = {ad.lookup(name)}\n" for ad in ads for name in sorted(ad.keys()))
+
+
+def retrieve(schedd: str, job: str, directory: str) -> None:
+    """Fetch into a directory what a job has printed."""
     there = _schedd(schedd)
     # What a job has written goes to where it was submitted from, which may have been another machine.
     there.edit(job, "SUBMIT_Iwd", classad2.quote(directory))
-    # Beside what it printed: the log that its schedd has kept of it.
-    there.edit(job, "TransferOutput", classad2.quote(log))
     there.retrieve(job)
 
 
 CALLS: Final[dict[str, Callable[..., Any]]] = {
-    call.__name__: call for call in (schedds, submit, spool, query, history, remove, edit, retrieve)
+    call.__name__: call for call in (schedds, submit, spool, query, history, remove, edit, describe, retrieve)
 }
 
 

@@ -10,6 +10,9 @@ from engine.ports import PoolJob, PoolState
 SPOOLING: Final = 16
 """The hold reason of a job whose files are still to come."""
 KILLED: Final = 128
+PERIODIC: Final = "PeriodicRemove expression"
+BY_ITSELF: Final = "It lost its slot, ran for too long, or never got its files."
+"""Instead of the expression that HTCondor shows; `engine.adapters.submit` writes it."""
 
 STATES: Final = {
     1: PoolState.IDLE,
@@ -66,7 +69,8 @@ def read(ad: Mapping[str, Any], schedd: str) -> PoolJob:
         state = PoolState.IDLE
     reason = {PoolState.HELD: "HoldReason", PoolState.REMOVED: "RemoveReason"}.get(state, "")
     status = _exit_status(ad) if state is PoolState.COMPLETED else None
-    return PoolJob(jobsub_id, state, status, str(ad.get(reason, "")))
+    said = str(ad.get(reason, ""))
+    return PoolJob(jobsub_id, state, status, BY_ITSELF if PERIODIC in said else said)
 
 
 def _exit_status(ad: Mapping[str, Any]) -> int | None:

@@ -19,7 +19,6 @@ CONFIGURATION: Final = "job.json"
 SECRET: Final = "job.secret"  # noqa: S105 - the name of the file
 OUTPUT: Final = "wrapper.out"
 ERROR: Final = "wrapper.err"
-LOG: Final = "job.log"
 ARGUMENTS: Final = f"python3 {WRAPPER} {CONFIGURATION}"
 
 MIB_BYTES: Final = 1 << 20
@@ -115,7 +114,6 @@ def _work(place: Path, schedd: str) -> Iterator[tuple[str, str]]:
     yield "transfer_output_files", '""'
     yield "output", OUTPUT
     yield "error", ERROR
-    yield "log", LOG
 
 
 def _needs(order: JobOrder, rules: Rules) -> Iterator[tuple[str, str]]:
@@ -146,17 +144,12 @@ def _gpu_needs(needs: GpuNeeds) -> Iterator[tuple[str, str]]:
 def _life(order: JobOrder) -> Iterator[tuple[str, str]]:
     """Say when a job leaves the queue: nobody runs it a second time, for its secret opens the allocator once."""
     yield "leave_in_queue", f"(JobStatus == 3 || JobStatus == 4) && time() - EnteredCurrentStatus < {KEPT_SECONDS}"
-    reasons = {
-        "its files were never sent": f"JobStatus == 5 && HoldReasonCode == 16 && time() - QDate > {UNSPOOLED_SECONDS}",
-        "it lost its slot": "JobStatus == 1 && NumJobStarts > 0",
-        "it ran for too long": "JobStatus == 2 && time() - JobCurrentStartDate > "
-        f"{order.wall_seconds + OVERTIME_SECONDS}",
-    }
-    yield "periodic_remove", " || ".join(f"({each})" for each in reasons.values())
-    otherwise = '"the pool removed it"'
-    for reason, condition in reversed(reasons.items()):
-        otherwise = f'ifThenElse({condition}, "{reason}", {otherwise})'
-    yield "periodic_remove_reason", otherwise
+    reasons = (
+        f"JobStatus == 5 && HoldReasonCode == 16 && time() - QDate > {UNSPOOLED_SECONDS}",
+        "JobStatus == 1 && NumJobStarts > 0",
+        f"JobStatus == 2 && time() - JobCurrentStartDate > {order.wall_seconds + OVERTIME_SECONDS}",
+    )
+    yield "periodic_remove", " || ".join(f"({each})" for each in reasons)
 
 
 def _requirements(order: JobOrder, rules: Rules) -> Iterator[str]:

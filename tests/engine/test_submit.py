@@ -122,7 +122,7 @@ def test_all_attributes_of_ours_are_kept_from_users() -> None:
 def test_no_users_string_reaches_an_expression(text: str) -> None:
     names: dict[str, Any] = {"sites": (text,), "entries": (text,), "image": text or "x", "hint": text}
     given_words, plain = understood(render(**names)), understood(render(sites=("A",), entries=("A",), image="x"))
-    ours = {"requirements", "periodic_remove", "periodic_remove_reason", "leave_in_queue", "environment", "arguments"}
+    ours = {"requirements", "periodic_remove", "leave_in_queue", "environment", "arguments"}
     assert {name: given_words[name] for name in ours} == {name: plain[name] for name in ours}
     assert given_words.keys() == plain.keys()
 

@@ -2,17 +2,19 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.condor import CondorPool
+from engine.errors import Unavailable
 from engine.ports import JobOrder, PoolJob, PoolState
 from engine.settings import Pool as PoolSettings
 from localgrid import condor, condor_programs, processes
 from localgrid.condor import Pool
+from localgrid.errors import GridError
 from localgrid.guard import cleaned_up
 from localgrid.identity import Identity, marked_processes, send_signal
 from localgrid.ports import free_port
@@ -48,7 +50,9 @@ class OwnCondor:
         found: dict[str, PoolJob] = {}
 
         def reached() -> bool:
-            found.update(self.adapter.jobs(jobsub_ids))
+            # Its schedd may be on its way down or up.
+            with suppress(Unavailable):
+                found.update(self.adapter.jobs(jobsub_ids))
             return all(jobsub_id in found and found[jobsub_id].state is state for jobsub_id in jobsub_ids)
 
         wait_until(reached, STATE_SECONDS, PAUSE_SECONDS)
@@ -69,6 +73,21 @@ class OwnCondor:
         """End all of the pool's processes of a program at once."""
         for identity in self.daemons(name):
             send_signal(identity, signal.SIGKILL)
+
+    def clear(self) -> None:
+        """Take all jobs out of the queue, and out of what it keeps."""
+
+        def cleared() -> bool:
+            with suppress(GridError):
+                if not self.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"):
+                    return True
+                # The first takes out running ones, the second what stays for its log to be fetched.
+                for options in ((), ("-forcex",)):
+                    with suppress(GridError):
+                        self.pool.run("condor_rm", "-all", *options)
+            return False
+
+        wait_until(cleared, STATE_SECONDS, PAUSE_SECONDS)
 
     def start(self) -> None:
         """Start what does not run of it."""
