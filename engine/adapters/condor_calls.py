@@ -20,6 +20,7 @@ JOB_ATTRIBUTES: Final = [
 SCHEDD_ATTRIBUTES: Final = ["Name", "TotalIdleJobs", "TotalRunningJobs", "MaxJobsRunning", "RecentDaemonCoreDutyCycle"]
 MOST_NAMED: Final = 50
 """Clusters in one constraint; for more, all jobs of the owner from the first cluster to the last are looked at."""
+NO_SUCH_FILE: Final = "(errno 2)"
 REFUSALS: Final = ("failed to authenticate", "authentication failed", "permission denied", "not authorized")
 
 spooling: dict[int, htcondor2.SubmitResult] = {}
@@ -80,7 +81,12 @@ def retrieve(schedd: str, job: str, directory: str) -> None:
     there = _schedd(schedd)
     # What a job has written goes to where it was submitted from, which may have been another machine.
     there.edit(job, "SUBMIT_Iwd", classad2.quote(directory))
-    there.retrieve(job)
+    try:
+        there.retrieve(job)
+    except htcondor2.HTCondorException as error:
+        # One that was removed may have left nothing.
+        if NO_SUCH_FILE not in str(error):
+            raise
 
 
 CALLS: Final[dict[str, Callable[..., Any]]] = {

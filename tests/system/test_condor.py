@@ -53,7 +53,7 @@ def test_jobs_make_outputs_at_their_sites_and_leave_nothing_in_the_queue(
     assert len(outputs) == JOBS
     for row in outputs:
         assert row["rse"] == RSE_OF_SITE[sites[row["creator_job_id"]]]
-        (written,) = grid.storage_directory(row["rse"]).rglob(row["name"])
+        (written,) = grid.storage_directory(row["rse"]).rglob(row["did"].partition(":")[2])
         assert written.read_text().startswith("made of ")
 
     names = [row["jobsub_id"] for row in running.rows.jobs(workflow_id)]
