@@ -15,6 +15,7 @@ from models.queries.why_not import Waiting
 from models.workflows import Stage, StageStorage
 from tests.support.makers import key, known_site, make_files, make_job, make_site, make_stage
 
+GIB = 1 << 30
 H200: dict[str, Any] = {
     "name": "NVIDIA H200",
     "memory_bytes": 140 * GIB,
