@@ -1,11 +1,11 @@
 """Black holes: a node that fails job after job as fast as they come is avoided for a while."""
 
 import logging
+from datetime import datetime
 from typing import Final
 
 from engine.runtime import Runtime
 from models import nodes
-from models.database import Session
 from models.nodes import AvoidedNode, Patience
 
 LOG = logging.getLogger(__name__)
@@ -24,12 +24,9 @@ def avoid(runtime: Runtime) -> list[AvoidedNode]:
     return avoided
 
 
-def why_avoided(session: Session, site_id: int, hostname: str) -> str:
-    """Say why a node gets no work now; nothing for one that may have it."""
-    node = nodes.avoided_node(session, site_id, hostname)
-    if node is None:
-        return ""
+def why_avoided(hostname: str, until: datetime, failed_jobs: int) -> str:
+    """Say why a node gets no work now."""
     return (
-        f"The node {node.hostname} is avoided until {node.until:%Y-%m-%d %H:%M:%S} UTC:"
-        f" {node.failed_jobs} jobs failed there as soon as they had started."
+        f"The node {hostname} is avoided until {until:%Y-%m-%d %H:%M:%S} UTC:"
+        f" {failed_jobs} jobs failed there as soon as they had started."
     )

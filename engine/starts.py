@@ -50,8 +50,16 @@ def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) 
 
 
 def _site(session: Session, job: CallingJob, wanted: GetJobscript) -> FoundSite:
-    arrival = Arrival(job.jobsub_id, wanted.site_name, wanted.entry_name, wanted.has_inner_apptainer)
-    site = arrivals.arrive(session, arrival)
+    site = arrivals.arrive(
+        session,
+        Arrival(
+            jobsub_id=job.jobsub_id,
+            site_name=wanted.site_name,
+            entry_name=wanted.entry_name,
+            hostname=wanted.hostname,
+            has_inner_apptainer=wanted.has_inner_apptainer,
+        ),
+    )
     if site is None:
         raise InvalidInput(f"The site {wanted.site_name} is not known.")
     return site
@@ -61,9 +69,8 @@ def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscri
     """Bind the job to a stage, or say why there is none for it."""
     if not site.enabled:
         return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
-    avoided = black_holes.why_avoided(session, site.site_id, wanted.hostname)
-    if avoided:
-        return avoided
+    if site.avoided_until:
+        return black_holes.why_avoided(wanted.hostname, site.avoided_until, site.failed_jobs)
     stage_id = matching.start_job(session, job.job_id, _slot(site.site_id, wanted), job.quota_id)
     return "" if stage_id else "No stage had work for the slot."
 

@@ -1,6 +1,7 @@
-"""A slot that says where it is: its site is looked up, and what it tells of its entry is kept."""
+"""A slot that says where it is: its site and node are looked up, and what it tells of its entry is kept."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from models.database import Session
 from models.statements import load
@@ -16,6 +17,10 @@ class FoundSite:
     name: str
     enabled: bool
     disabled_reason: str
+    avoided_until: datetime | None
+    """When the slot's node gets work again; None where it may have it now."""
+    failed_jobs: int
+    """Those for which the node is avoided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Arrival:
     jobsub_id: str
     site_name: str
     entry_name: str
+    hostname: str
     has_inner_apptainer: bool
 
 
@@ -35,6 +41,7 @@ def arrive(session: Session, arrival: Arrival) -> FoundSite | None:
         jobsub_id=arrival.jobsub_id,
         site_name=arrival.site_name,
         entry_name=arrival.entry_name,
+        hostname=arrival.hostname,
         has_inner_apptainer=arrival.has_inner_apptainer,
     )
     return FoundSite(*rows[0]) if rows else None

@@ -8,7 +8,6 @@ from models.statements import load
 
 _AVOID_NODES = load("avoid_nodes")
 _AVOIDED_NODES = load("avoided_nodes")
-_FIND_AVOIDED_NODE = load("find_avoided_node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,3 @@ def avoid_nodes(session: Session, patience: Patience, actor: str) -> list[Avoide
 def avoided_nodes(session: Session, site: str | None = None) -> list[AvoidedNode]:
     """List the nodes that are avoided now, at all sites or one."""
     return [AvoidedNode(*row) for row in _AVOIDED_NODES.run(session, site=site)]
-
-
-def avoided_node(session: Session, site_id: int, hostname: str) -> AvoidedNode | None:
-    """Return the node if it is avoided now."""
-    rows = _FIND_AVOIDED_NODE.run(session, site_id=site_id, hostname=hostname)
-    return AvoidedNode(*rows[0]) if rows else None

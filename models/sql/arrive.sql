@@ -1,6 +1,7 @@
--- The site where a slot is; and what the slot tells of containers is kept with its entry. A no counts at once, a yes
+-- The site where a slot is, and whether its node is avoided; and what the slot tells of containers is kept with its entry. A no counts at once, a yes
 -- after a no only when the no is an hour old: one good node among bad ones makes no good entry.
--- Called by models/arrivals.py at get_jobscript. Index: sites_name_key, entries_name_key.
+-- Called by models/arrivals.py at get_jobscript. Index: sites_name_key, entries_name_key,
+-- avoided_nodes_pkey.
 -- moves: nothing
 WITH told AS (
     UPDATE entries AS entry
@@ -12,4 +13,8 @@ WITH told AS (
            OR (entry.inner_container AND NOT %(has_inner_apptainer)s)
            OR entry.inner_container_at < clock_timestamp() - interval '1 hour')
 )
-SELECT site_id, name, enabled, disabled_reason FROM sites WHERE name = %(site_name)s
+SELECT site.site_id, site.name, site.enabled, site.disabled_reason, node.until, coalesce(node.failed_jobs, 0)
+FROM sites AS site
+LEFT JOIN avoided_nodes AS node ON node.site_id = site.site_id AND node.hostname = %(hostname)s
+                               AND node.until > clock_timestamp()
+WHERE site.name = %(site_name)s

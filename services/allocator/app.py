@@ -1,5 +1,6 @@
 """The allocator as an application."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -36,4 +37,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Work on so many calls at once: more would wait for one another in Python and in the database all the same."""
     threads = app.state.runtime.settings.allocator.threads
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+    # What is loaded by now stays: going through it at each collection of garbage costs calls a tenth of their time.
+    gc.collect()
+    gc.freeze()
     yield

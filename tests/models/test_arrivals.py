@@ -11,10 +11,11 @@ from models.places import Entry
 from tests.support.makers import SITE, make_site
 
 ENTRY = "MAN_ce1"
+HOSTNAME = "node1"
 
 
 def arrive(session: Session, job: str, *, site: str = SITE, has_inner_apptainer: bool) -> None:
-    found = arrivals.arrive(session, Arrival(job, site, ENTRY, has_inner_apptainer))
+    found = arrivals.arrive(session, Arrival(job, site, ENTRY, HOSTNAME, has_inner_apptainer))
     assert found
     assert found.name == site
 
@@ -61,4 +62,4 @@ def test_a_slot_elsewhere_tells_nothing_of_the_entry(session: Session) -> None:
 
 
 def test_an_unknown_site_is_none(session: Session) -> None:
-    assert arrivals.arrive(session, Arrival("1.0@pool", "NO_SUCH", ENTRY, has_inner_apptainer=True)) is None
+    assert arrivals.arrive(session, Arrival("1.0@pool", "NO_SUCH", ENTRY, HOSTNAME, has_inner_apptainer=True)) is None

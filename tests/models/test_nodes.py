@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import select
 
 from justin.states import EventType, JobState
-from models import database, matching, nodes
+from models import arrivals, database, matching, nodes
+from models.arrivals import Arrival, FoundSite
 from models.database import Database, Session
 from models.matching import ClaimOutcome
 from models.nodes import Patience
@@ -81,14 +82,20 @@ def test_jobs_that_fail_everywhere_blame_no_node(session: Session, state: JobSta
     assert avoid(session) == []
 
 
+def arrived(session: Session, site: str = SITE) -> FoundSite:
+    found = arrivals.arrive(session, Arrival("1.0@pool", site, "entry", "hole", has_inner_apptainer=True))
+    assert found
+    return found
+
+
 def test_nodes_of_one_name_at_two_sites_are_two(session: Session) -> None:
     stage = make_stage(session)
     make_ends(session, stage, 5)
     make_ends(session, stage, 5, site="CH_CERN", state=JobState.FINISHED, seconds=600)
     (node,) = nodes.avoid_nodes(session, PATIENCE, "tester")
     assert (node.site, node.hostname, node.failed_jobs) == (SITE, "hole", 5)
-    assert nodes.avoided_node(session, known_site(session), "hole") == node
-    assert nodes.avoided_node(session, known_site(session, "CH_CERN"), "hole") is None
+    assert arrived(session).avoided_until == node.until
+    assert arrived(session, "CH_CERN").avoided_until is None
 
 
 def test_it_is_told_once(session: Session) -> None:
@@ -106,7 +113,7 @@ def test_it_ends_by_itself_and_begins_anew(session: Session) -> None:
     stage = make_stage(session)
     make_ends(session, stage, 5)
     assert avoid(session, replace(PATIENCE, avoid_seconds=0)) == ["hole"]
-    assert nodes.avoided_node(session, known_site(session), "hole") is None
+    assert arrived(session).avoided_until is None
     assert avoid(session) == [], "what happened before has been paid for"
     make_ends(session, stage, 5, finished_at=datetime.now(UTC) + timedelta(seconds=1))
     assert avoid(session) == ["hole"]
