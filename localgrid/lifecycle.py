@@ -54,16 +54,22 @@ def up(
     """Start what does not run yet of the grid in a directory and return the grid once all of it is ready.
 
     `more` names further components, which start beside the grid's own as soon as those they need are ready. With no
-    `pool` named it is HTCondor where that can be had, and `report` is told why where it cannot.
+    `pool` named a grid keeps its own; that of a new one is HTCondor where that can be had, and `report` is told why
+    where it cannot.
     May be repeated, also after having been killed at any point.
     """
     directory = directory.resolve()
     with locked(directory):
         _build_environment(report)
-        kind = choose_pool(pool, report)
+        kind = choose_pool(pool or _pool_there(directory), report)
         grid = grids.plan(directory, fast=fast, slots_per_site=slots_per_site, pool=kind)
         start_all(directory, [*components(grid), *more(grid)], report)
     return grid
+
+
+def _pool_there(directory: Path) -> PoolKind | None:
+    """Return the kind of pool that the grid in a directory has; None where there is no grid yet."""
+    return Grid.read(directory).pool if (directory / grids.STATE_FILE).exists() else None
 
 
 def choose_pool(wanted: PoolKind | None, report: Report = silent) -> PoolKind:
