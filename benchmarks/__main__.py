@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.report import Report
 
-NAMES = ("claim", "finder", "wrapper")
+NAMES = ("claim", "finder", "pool", "wrapper")
 """Each is a module here with a function `measure(*, quick)`."""
 
 

@@ -17,6 +17,7 @@ LOG = logging.getLogger(__name__)
 
 ACTOR: Final = "job_watch"
 WRAPPER_LOG: Final = "wrapper"
+POOL_LOG: Final = "pool"
 OUT_OF_POOL: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
 ENDED_BY_US: Final = frozenset({JobState.REMOVED, JobState.STALLED})
 
@@ -102,20 +103,25 @@ def _clear_pool(runtime: Runtime) -> int:
         ended = watching.jobs_left_in_pool(session)
     known = runtime.pool.jobs([job.jobsub_id for job in ended])
     out = [job for job in ended if job.jobsub_id not in known or known[job.jobsub_id].state in OUT_OF_POOL]
-    logs = [job for job in out if job.jobsub_id in known and _keep_log(runtime, job)]
+    logs = _keep_logs(runtime, [job for job in out if job.jobsub_id in known])
     runtime.pool.forget([job.jobsub_id for job in out])
     with runtime.session() as session:
         watching.left_pool(session, [job.job_id for job in out])
-    runtime.pool.remove([job.jobsub_id for job in ended if job not in out and job.state in ENDED_BY_US])
-    return len(logs)
+    there = [job for job in ended if job not in out and known[job.jobsub_id].state is not PoolState.UNSEEN]
+    runtime.pool.remove([job.jobsub_id for job in there if job.state in ENDED_BY_US])
+    return logs
 
 
-def _keep_log(runtime: Runtime, job: EndedJob) -> bool:
-    log = runtime.pool.log(job.jobsub_id)
-    if log:
+def _keep_logs(runtime: Runtime, jobs: Sequence[EndedJob]) -> int:
+    """Keep the logs of jobs and return how many had any."""
+    found = runtime.pool.logs([job.jobsub_id for job in jobs]) if jobs else {}
+    kept = [(job, found[job.jobsub_id]) for job in jobs if job.jobsub_id in found]
+    for job, log in kept:
         with runtime.session() as session:
-            reports.save_log(session, job.job_id, WRAPPER_LOG, log)
-    return bool(log)
+            for kind, text in ((WRAPPER_LOG, log.wrapper), (POOL_LOG, log.pool)):
+                if text:
+                    reports.save_log(session, job.job_id, kind, text)
+    return sum(bool(log.wrapper or log.pool) for _, log in kept)
 
 
 def _forget_old(runtime: Runtime) -> None:

@@ -237,6 +237,18 @@ class JobTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuNeeds:
+    """What each GPU of a job must be able to do; nothing is asked where there is nothing."""
+
+    memory_bytes: int = 0
+    min_capability: float = 0.0
+    max_capability: float = 0.0
+    min_runtime: float = 0.0
+    """Of CUDA."""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobOrder:
     """Jobs of one requirement class to be put into the pool."""
 
@@ -248,6 +260,7 @@ class JobOrder:
     rss_bytes: int
     wall_seconds: int
     gpus: int = 0
+    gpu_needs: GpuNeeds = GpuNeeds()
     accounting_group: str = ""
     sites: tuple[str, ...] = ()
     """Sites where the jobs may run; any when empty."""
@@ -266,6 +279,8 @@ class PoolState(StrEnum):
     HELD = "held"
     COMPLETED = "completed"
     REMOVED = "removed"
+    UNSEEN = "unseen"
+    """The part of the pool that has the job does not answer: nothing can be said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +291,16 @@ class PoolJob:
     state: PoolState
     exit_status: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLog:
+    """What is known of how a job went."""
+
+    wrapper: str
+    """What its wrapper printed."""
+    pool: str = ""
+    """What the pool itself noted."""
 
 
 Announce = Callable[[Sequence[str]], None]
@@ -304,8 +329,8 @@ class BatchPool(Protocol):
         """Take jobs out of the pool; unknown ones are well."""
         ...
 
-    def log(self, jobsub_id: str) -> str | None:
-        """Return what the wrapper of an ended or running job printed; None for an unknown job."""
+    def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
+        """Return the logs of ended jobs, for those of them that the pool still knows."""
         ...
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:

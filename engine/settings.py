@@ -41,8 +41,31 @@ class MetaCat(BaseModel):
 class Pool(BaseModel):
     """Where jobs are submitted."""
 
-    kind: Literal["processes"] = "processes"
+    kind: Literal["processes", "condor"] = "processes"
+    """Job slots on this machine, or HTCondor."""
     directory: Path = Path("var/pool")
+    """Of the slots on this machine."""
+    collector: str = "localhost:9618"
+    """HTCondor's, as HOST:PORT; several with commas between them."""
+    schedds: list[str] = []
+    """Names of those that may be given jobs; all that the collector knows when empty."""
+    authentication: Literal["IDTOKENS", "SCITOKENS"] = "IDTOKENS"
+    token_directory: Path | None = None
+    """Holds the IDTOKENS with which jobs are submitted."""
+    scitoken_file: Path | None = None
+    config_file: Path | None = None
+    """A configuration of HTCondor's own, for what is not set here."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = "justin"
+    """Who uses an accounting group's share."""
+    disk_mib: Annotated[int, Field(ge=1)] = 1000
+    """Asked for each job."""
+    requirements: str = ""
+    """An expression that every slot must fulfil, in the language of ClassAds."""
+    cpu_jobs_on_gpu_slots: bool = False
+    """Whether jobs without need of a GPU may go to slots that have some."""
+    user_classads: list[str] = ["DUNE_*", "FERMIHTC_*", "HAS_*", "USER_*", "WANT_*"]
+    """What the names of attributes may look like that users add to the ads of their jobs."""
 
 
 class Replicas(BaseModel):

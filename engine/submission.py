@@ -1,10 +1,11 @@
 """Making campaigns, workflows and stages: what can be known to be wrong is said before one exists."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine import code, input_queries, rights
+from engine import classads, code, input_queries, rights
 from engine.errors import InvalidInput, NotFound, WrongState
 from engine.rights import Act, Caller
 from engine.runtime import Runtime
@@ -47,6 +48,8 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
     A repetition with the same key finds the workflow that the first made. Nothing is stored when anything is wrong
     or an outside service does not answer.
     """
+    for stage in submission.spec.stages:
+        classads.check(stage.classads, runtime.settings.pool.user_classads)
     with runtime.session() as session:
         made = _made_before(session, caller, submission)
         if made:
@@ -64,8 +67,9 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
             return _made_before(session, caller, submission)
 
 
-def add_stage(session: Session, caller: Caller, workflow_id: int, spec: StageSpec) -> int:
-    """Make a stage at the end of a draft and return its number."""
+def add_stage(session: Session, caller: Caller, workflow_id: int, spec: StageSpec, user_classads: Sequence[str]) -> int:
+    """Make a stage at the end of a draft and return its number; the setting says which ClassAds a user may set."""
+    classads.check(spec.classads, user_classads)
     draft = _own_draft(session, caller, workflow_id)
     known = _check_stages(session, [spec])
     number = len(draft.passes_on) + 1

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from engine.adapters.condor import CondorPool
 from engine.adapters.metacat import MetaCat
 from engine.adapters.pilot_factory import PilotFactory
 from engine.adapters.processes import ProcessPool
@@ -38,6 +39,6 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         database=opened,
         metacat=MetaCat(settings.metacat),
         rucio=Rucio(settings.rucio, settings.replicas.schemes),
-        pool=ProcessPool(settings.pool.directory),
+        pool=CondorPool(settings.pool) if settings.pool.kind == "condor" else ProcessPool(settings.pool.directory),
         factories=PilotFactory(settings.sites),
     )

@@ -11,7 +11,7 @@ from rich.table import Table
 from localgrid import lifecycle
 from localgrid.components import Progress
 from localgrid.errors import GridError
-from localgrid.grid import SLOTS_PER_SITE, Grid, environment
+from localgrid.grid import SLOTS_PER_SITE, Grid, PoolKind, environment
 from localgrid.lifecycle import Status
 
 DEFAULT_DIRECTORY = Path("var/grid")
@@ -29,10 +29,11 @@ def up(
     *,
     fast: Annotated[bool, typer.Option(help="Let PostgreSQL lose data when the machine crashes.")] = False,
     slots: Annotated[int, typer.Option(min=1, help="Job slots per site.")] = SLOTS_PER_SITE,
+    pool: Annotated[PoolKind | None, typer.Option(help="HTCondor where it can be had, when nothing is said.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start what does not run yet, and wait until all of it is ready."""
-    grid = lifecycle.up(directory, fast=fast, slots_per_site=slots, report=show)
+    grid = lifecycle.up(directory, fast=fast, slots_per_site=slots, pool=pool, report=show)
     if as_json:
         print(json.dumps(_description(grid), indent=2))
     else:
@@ -77,7 +78,7 @@ def _description(grid: Grid) -> dict[str, object]:
         "directory": str(grid.directory),
         "rucio": grid.rucio_url,
         "metacat": grid.metacat_url,
-        "pool": str(grid.pool_directory),
+        "pool": grid.condor.collector if grid.pool == "condor" else str(grid.pool_directory),
         "sites": {site.name: site.rse for site in grid.sites},
         "settings": settings,
     }

@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from localgrid import postgres, rucio
 from localgrid.components import is_running
+from localgrid.condor import Pool as CondorPool
 from localgrid.errors import GridError, NoGridError
 from localgrid.ports import LOOPBACK, free_port, is_free
 from localgrid.postgres import Server
@@ -23,13 +24,14 @@ LOCK_FILE = "lock"
 IN_USE_FILE = "in-use"
 """A lock that tests hold as long as the directory is theirs."""
 OWN_NAMES = {
-    STATE_FILE, LOCK_FILE, IN_USE_FILE, "log", "metacat", "pool", "postgres", "postgres.new", "postgres.password",
-    "programs", "rucio", "run", "secrets", "storage",
+    STATE_FILE, LOCK_FILE, IN_USE_FILE, "condor", "log", "metacat", "pool", "postgres", "postgres.new",
+    "postgres.password", "programs", "rucio", "run", "secrets", "storage",
 }  # fmt: skip
-PORT_NAMES = ("postgres", "rucio", "metacat")
+PORT_NAMES = ("postgres", "rucio", "metacat", "pool")
 DATABASE = "justin"
 METACAT_DATABASE = "metacat"
 SLOTS_PER_SITE = 2
+PoolKind = Literal["condor", "processes"]
 
 
 class Grid(BaseModel):
@@ -48,6 +50,7 @@ class Grid(BaseModel):
     fast: bool = False
     """Whether PostgreSQL may lose data when the machine crashes."""
     slots_per_site: int = SLOTS_PER_SITE
+    pool: PoolKind = "processes"
     sites: tuple[Site, ...] = SITES
     scopes: tuple[str, ...] = SCOPES
 
@@ -88,8 +91,20 @@ class Grid(BaseModel):
 
     @property
     def pool_directory(self) -> Path:
-        """The directory through which jobs are put into the pool."""
+        """The directory through which jobs are put into the pool of processes."""
         return self.directory / "pool"
+
+    @property
+    def condor(self) -> CondorPool:
+        """The HTCondor pool."""
+        return CondorPool(
+            directory=self.directory / "condor",
+            port=self.ports["pool"],
+            sites=self.sites,
+            slots_per_site=self.slots_per_site,
+            token_directory=self.secret_file("condor"),
+            fast=self.fast,
+        )
 
     @property
     def database_url(self) -> str:
@@ -106,7 +121,7 @@ class Grid(BaseModel):
         return service if self.starts_postgres else f"{self.database_name}_{service}"
 
     def secret_file(self, name: str) -> Path:
-        """Return the file that holds a password: `rucio-USER` or `metacat-USER`."""
+        """Return the file that holds a password: `rucio-USER` or `metacat-USER`; `condor` holds tokens."""
         return self.directory / "secrets" / name
 
     def secret(self, name: str) -> str:
@@ -118,7 +133,13 @@ class Grid(BaseModel):
         return self.directory / "storage" / rse
 
 
-def plan(directory: Path, *, fast: bool = False, slots_per_site: int = SLOTS_PER_SITE) -> Grid:
+def plan(
+    directory: Path,
+    *,
+    fast: bool = False,
+    slots_per_site: int = SLOTS_PER_SITE,
+    pool: PoolKind = "processes",
+) -> Grid:
     """Decide on ports and servers for the grid in a directory and write `grid.json`, before anything is started.
 
     What an earlier grid there decided stays, except for ports that somebody else has taken since. Raises when the
@@ -139,6 +160,7 @@ def plan(directory: Path, *, fast: bool = False, slots_per_site: int = SLOTS_PER
         database_name=own.database if own else DATABASE,
         fast=fast,
         slots_per_site=slots_per_site,
+        pool=pool,
     )
     keep_secret(directory / STATE_FILE, grid.model_dump_json(indent=2))
     return grid
@@ -160,10 +182,19 @@ def environment(grid: Grid) -> dict[str, str]:
         "JUSTIN_METACAT__URL": grid.metacat_url,
         "JUSTIN_METACAT__USERNAME": SERVICE_USER,
         "JUSTIN_METACAT__PASSWORD_FILE": str(grid.secret_file(f"metacat-{SERVICE_USER}")),
-        "JUSTIN_POOL__KIND": "processes",
-        "JUSTIN_POOL__DIRECTORY": str(grid.pool_directory),
+        **_pool_environment(grid),
         "JUSTIN_REPLICAS__SCHEMES": json.dumps(["file"]),
         "RUCIO_HOME": str(grid.rucio.client_home),
+    }
+
+
+def _pool_environment(grid: Grid) -> dict[str, str]:
+    if grid.pool == "processes":
+        return {"JUSTIN_POOL__KIND": grid.pool, "JUSTIN_POOL__DIRECTORY": str(grid.pool_directory)}
+    return {
+        "JUSTIN_POOL__KIND": grid.pool,
+        "JUSTIN_POOL__COLLECTOR": grid.condor.collector,
+        "JUSTIN_POOL__TOKEN_DIRECTORY": str(grid.condor.token_directory),
     }
 
 

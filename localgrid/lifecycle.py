@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from localgrid import condor, condor_programs, postgres, processes, rucio_environment
 from localgrid import grid as grids
-from localgrid import postgres, processes, rucio_environment
 from localgrid.components import Progress, Report, silent, start_all, stop_all
 from localgrid.errors import GridError, NoGridError
-from localgrid.grid import Grid, locked
+from localgrid.grid import Grid, PoolKind, locked
 from localgrid.metacat.settings import Settings, User
 from localgrid.pool import layout as pool
 from localgrid.pool.server import end_jobs
@@ -47,20 +47,42 @@ def up(
     *,
     fast: bool = False,
     slots_per_site: int = grids.SLOTS_PER_SITE,
+    pool: PoolKind | None = "processes",
     more: Callable[[Grid], Iterable[Component]] = nothing_more,
     report: Report = silent,
 ) -> Grid:
     """Start what does not run yet of the grid in a directory and return the grid once all of it is ready.
 
-    `more` names further components, which start beside the grid's own as soon as those they need are ready.
+    `more` names further components, which start beside the grid's own as soon as those they need are ready. With no
+    `pool` named a grid keeps its own; that of a new one is HTCondor where that can be had, and `report` is told why
+    where it cannot.
     May be repeated, also after having been killed at any point.
     """
     directory = directory.resolve()
     with locked(directory):
         _build_environment(report)
-        grid = grids.plan(directory, fast=fast, slots_per_site=slots_per_site)
+        kind = choose_pool(pool or _pool_there(directory), report)
+        grid = grids.plan(directory, fast=fast, slots_per_site=slots_per_site, pool=kind)
         start_all(directory, [*components(grid), *more(grid)], report)
     return grid
+
+
+def _pool_there(directory: Path) -> PoolKind | None:
+    """Return the kind of pool that the grid in a directory has; None where there is no grid yet."""
+    return Grid.read(directory).pool if (directory / grids.STATE_FILE).exists() else None
+
+
+def choose_pool(wanted: PoolKind | None, report: Report = silent) -> PoolKind:
+    """Return the pool that is wanted, HTCondor built, or what there can be when nothing is said."""
+    if wanted == "processes":
+        return wanted
+    why = condor.obstacle() or _build_condor(report)
+    if not why:
+        return "condor"
+    if wanted:
+        raise GridError(f"there can be no HTCondor pool here: {why}")
+    report(Progress("pool", f"of processes, as there can be no HTCondor here: {why.splitlines()[0]}"))
+    return "processes"
 
 
 def start(directory: Path, more: Iterable[Component], report: Report = silent) -> None:
@@ -111,7 +133,8 @@ def components(grid: Grid) -> list[Component]:
     """Return the components of a grid."""
     needs_postgres = ("postgres",) if grid.starts_postgres else ()
     own = [_postgres(grid)] if grid.starts_postgres else []
-    return [*own, *_rucio(grid, needs_postgres), _metacat(grid, needs_postgres), _pool(grid)]
+    job_slots = grid.condor.component() if grid.pool == "condor" else _pool(grid)
+    return [*own, *_rucio(grid, needs_postgres), _metacat(grid, needs_postgres), job_slots]
 
 
 def _postgres(grid: Grid) -> Component:
@@ -201,6 +224,20 @@ def _build_environment(report: Report) -> None:
     report(Progress("rucio environment", "building"))
     rucio_environment.build()
     report(Progress("rucio environment", "ready", time.monotonic() - began))
+
+
+def _build_condor(report: Report) -> str:
+    """Build HTCondor's programs unless they are there, and return why that cannot be done."""
+    if condor_programs.is_built():
+        return ""
+    began = time.monotonic()
+    report(Progress("HTCondor", "building"))
+    try:
+        condor_programs.build()
+    except GridError as error:
+        return str(error)
+    report(Progress("HTCondor", "ready", time.monotonic() - began))
+    return ""
 
 
 def _drop_databases(directory: Path, report: Report) -> None:

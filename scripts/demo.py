@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
@@ -13,7 +14,7 @@ from justin.errors import JustinError
 from localgrid import lifecycle, processes
 from localgrid.components import Progress, is_running
 from localgrid.errors import GridError, NoGridError
-from localgrid.grid import Grid
+from localgrid.grid import Grid, PoolKind
 from scripts import dimuon, servers
 from scripts.dimuon import WorkFailed
 from scripts.servers import ROOT, Servers
@@ -31,14 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = (chosen.caller / chosen.directory).resolve() if chosen.directory else DEFAULT_DIRECTORY
     if chosen.stop:
         return stop(directory)
-    return start(directory, keep=chosen.keep)
+    return start(directory, keep=chosen.keep, pool=chosen.pool)
 
 
-def start(directory: Path, *, keep: bool) -> int:
+def start(directory: Path, *, keep: bool, pool: PoolKind | None = None) -> int:
     """Start what does not run yet and do the demo's work; on failure, stop it again unless it is to be kept."""
     ran_before = is_running(directory, servers.API)
     try:
-        _work(directory)
+        _work(directory, pool)
     except (GridError, JustinError, WorkFailed) as error:
         console.print(f"\nThe demo failed: {error}", style="red", markup=False)
         _show_logs(directory)
@@ -62,7 +63,7 @@ def stop(directory: Path) -> int:
     return 0
 
 
-def _work(directory: Path) -> None:
+def _work(directory: Path, pool: PoolKind | None) -> None:
     began = time.monotonic()
     console.print(
         f"Starting a grid in {directory}: PostgreSQL, Rucio, MetaCat, job slots, Prefect and our own servers."
@@ -73,7 +74,7 @@ def _work(directory: Path) -> None:
         ours.append(servers.plan(grid))
         return ours[0].components()
 
-    lifecycle.up(directory, more=more, report=_show)
+    lifecycle.up(directory, pool=pool, more=more, report=_show)
     console.print(f"All servers are ready after {time.monotonic() - began:.0f} s.\n")
     with Client(ours[0].api_url) as client:
         picture = dimuon.run(client, directory, console)
@@ -108,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--stop", action="store_true", help="stop exactly what the demo in this directory started")
     parser.add_argument("--keep", action="store_true", help="leave the servers up when something fails")
+    parser.add_argument(
+        "--pool", choices=get_args(PoolKind), help="where jobs run (HTCondor where it can be had, else processes)"
+    )
     parser.add_argument("--directory", type=Path, help="where the demo keeps its data and its logs (var/demo)")
     parser.add_argument("--from", dest="caller", type=Path, default=Path(), help=argparse.SUPPRESS)
     return parser

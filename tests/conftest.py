@@ -1,6 +1,7 @@
 """Fixtures that any test may ask for."""
 
 pytest_plugins = [
+    "tests.support.condor",
     "tests.support.grid",
     "tests.support.grid_runtimes",
     "tests.support.postgres",

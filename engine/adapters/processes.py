@@ -16,7 +16,7 @@ from typing import Any
 
 from engine import stage_hints
 from engine.errors import Unavailable
-from engine.ports import Announce, JobOrder, PoolJob, PoolState, nobody
+from engine.ports import Announce, JobOrder, PoolJob, PoolLog, PoolState, nobody
 
 WRAPPER = "justin-wrapper.pyz"
 CONFIGURATION = "job.json"
@@ -66,13 +66,13 @@ class ProcessPool:
                 if directory and not (directory / "ended.json").exists():
                     (self._directory / "removals" / _key(jobsub_id)).touch()
 
-    def log(self, jobsub_id: str) -> str | None:
-        """Return what the wrapper of an ended or running job printed; None for an unknown job."""
+    def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
+        """Return the logs of ended or running jobs, for those of the jobs that are known."""
         with self._reported():
-            directory = self._job_directory(jobsub_id)
-            if directory is None:
-                return None
-            return _tail(directory / "stdout") + _tail(directory / "stderr")
+            found = ((jobsub_id, self._job_directory(jobsub_id)) for jobsub_id in jobsub_ids)
+            return {
+                jobsub_id: PoolLog(_tail(job / "stdout") + _tail(job / "stderr")) for jobsub_id, job in found if job
+            }
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let the pool drop what it keeps of ended jobs."""

@@ -75,6 +75,10 @@ def state(pool: ProcessPool, jobsub_id: str) -> PoolState:
     return pool.jobs([jobsub_id])[jobsub_id].state
 
 
+def log(pool: ProcessPool, jobsub_id: str) -> str:
+    return pool.logs([jobsub_id])[jobsub_id].wrapper
+
+
 def test_job_finds_its_files_its_place_and_nothing_else(home: Path, pool: ProcessPool) -> None:
     program = """
 import json, os, pathlib
@@ -90,7 +94,7 @@ raise SystemExit(7)
 """
     (jobsub_id,) = pool.submit(make_order(home, program))
     (job,) = ended(pool, [jobsub_id])
-    told = pool.log(jobsub_id) or ""
+    told = log(pool, jobsub_id)
     assert (job.state, job.exit_status) == (PoolState.COMPLETED, 7)
     lines = told.splitlines()
     assert lines[:2] == ["True http://127.0.0.1:1/", "secret 0 400"]
@@ -136,7 +140,7 @@ def test_waiting_and_running_jobs_can_be_removed(home: Path, pool: ProcessPool) 
 def test_job_that_ignores_the_request_to_stop_is_killed(home: Path, pool: ProcessPool) -> None:
     program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True)\n"
     (jobsub_id,) = pool.submit(make_order(home, program + "time.sleep(600)"))
-    wait_until(lambda: "deaf" in (pool.log(jobsub_id) or ""))
+    wait_until(lambda: "deaf" in log(pool, jobsub_id))
     pool.remove([jobsub_id])
     assert ended(pool, [jobsub_id])[0].state == PoolState.REMOVED
 
@@ -145,7 +149,7 @@ def test_nothing_of_a_job_outlives_it(home: Path, pool: ProcessPool) -> None:
     program = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '600']).pid)"
     (jobsub_id,) = pool.submit(make_order(home, program))
     ended(pool, [jobsub_id])
-    assert Identity.of(int(pool.log(jobsub_id) or 0)) is None
+    assert Identity.of(int(log(pool, jobsub_id) or 0)) is None
 
 
 def test_jobs_go_on_without_the_server_and_the_next_one_finds_them(home: Path, pool: ProcessPool) -> None:
@@ -169,7 +173,7 @@ raise SystemExit(5)
 
 def test_job_whose_processes_vanished_ends_as_killed(home: Path, pool: ProcessPool) -> None:
     (jobsub_id,) = pool.submit(make_order(home, "print('on', flush=True); import time; time.sleep(600)"))
-    wait_until(lambda: "on" in (pool.log(jobsub_id) or ""))
+    wait_until(lambda: "on" in log(pool, jobsub_id))
     kill_server(home)
     starter = Identity.parse((home / "pool" / "clusters" / "1" / "0" / "process").read_text())
     assert starter
@@ -213,15 +217,15 @@ def test_pool_forgets_ended_jobs_only(home: Path, pool: ProcessPool) -> None:
     ended(pool, jobsub_ids)
     pool.forget([*jobsub_ids, *waiting])
     assert pool.jobs(jobsub_ids) == {}
-    assert pool.log(jobsub_ids[0]) is None
+    assert pool.logs(jobsub_ids[:1]) == {}
     assert list(pool.jobs(waiting)) == waiting
     assert not (home / "pool" / "clusters" / "1").exists()
 
 
 def test_shutting_down_ends_the_jobs(home: Path, pool: ProcessPool) -> None:
     (jobsub_id,) = pool.submit(make_order(home, "import os, time; print(os.getpid(), flush=True); time.sleep(600)"))
-    wait_until(lambda: pool.log(jobsub_id))
-    pid = int(pool.log(jobsub_id) or 0)
+    wait_until(lambda: log(pool, jobsub_id))
+    pid = int(log(pool, jobsub_id) or 0)
     processes.stop(home, "pool")
     assert Identity.of(pid) is None
     assert pool.jobs([jobsub_id])[jobsub_id].reason == "the pool was shut down"

@@ -128,7 +128,7 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_the_workflow_finishes(dem
         client.wait(workflow_id, until=[WorkflowState.RUNNING], timeout_seconds=60)
         wait_until(lambda: any(row["state"] == "uploaded" for row in demo.rows.files(workflow_id)))
         kill_component(demo.grid.directory, WORKER)
-        lifecycle.up(demo.grid.directory, more=lambda _grid: demo.ours.components())
+        lifecycle.up(demo.grid.directory, pool=None, more=lambda _grid: demo.ours.components())
         client.wait(workflow_id, timeout_seconds=WORKFLOW_SECONDS)
 
     books.check_each_processed_once(demo.rows, workflow_id)

@@ -1,0 +1,130 @@
+"""The process that speaks to HTCondor's daemons: a line of JSON with a call in, a line with its outcome out.
+
+It is a process of its own because the bindings keep Python's lock for as long as a daemon is silent, a minute and more:
+nothing else would move in a process that called them. What its calls mean is in `engine.adapters.condor`.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import classad2
+import htcondor2
+
+JOB_ATTRIBUTES: Final = [
+    "ClusterId", "ProcId", "JobStatus", "ExitCode", "ExitBySignal", "ExitSignal", "HoldReason", "HoldReasonCode",
+    "RemoveReason",
+]  # fmt: skip
+SCHEDD_ATTRIBUTES: Final = ["Name", "TotalIdleJobs", "TotalRunningJobs", "MaxJobsRunning", "RecentDaemonCoreDutyCycle"]
+MOST_NAMED: Final = 50
+"""Clusters in one constraint; for more, all jobs of the owner from the first cluster to the last are looked at."""
+NO_SUCH_FILE: Final = "(errno 2)"
+REFUSALS: Final = ("failed to authenticate", "authentication failed", "permission denied", "not authorized")
+
+spooling: dict[int, htcondor2.SubmitResult] = {}
+"""What was submitted here and waits for its files, by cluster."""
+
+
+def schedds() -> list[dict[str, Any]]:
+    """Return the schedds that the collector knows."""
+    found = htcondor2.Collector().query(htcondor2.AdType.Schedd, projection=SCHEDD_ATTRIBUTES)
+    return [_plain(ad, SCHEDD_ATTRIBUTES) for ad in found]
+
+
+def submit(schedd: str, description: str, count: int) -> int:
+    """Put jobs into the queue, where they wait for their files, and return the number of their cluster."""
+    result = _schedd(schedd).submit(htcondor2.Submit(description), count=count, spool=True)
+    spooling[result.cluster()] = result
+    return int(result.cluster())
+
+
+def spool(schedd: str, cluster: int) -> None:
+    """Send the files of the jobs that were just submitted; each may start then."""
+    _schedd(schedd).spool(spooling.pop(cluster))
+
+
+def query(schedd: str, clusters: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the jobs of clusters that are in the queue."""
+    found = _schedd(schedd).query(_among(clusters), JOB_ATTRIBUTES)
+    return [_plain(ad, JOB_ATTRIBUTES) for ad in found]
+
+
+def history(schedd: str, jobs: Sequence[Sequence[int]], after: int) -> list[dict[str, Any]]:
+    """Return those of the jobs that have left the queue later than a time, in seconds since 1970."""
+    pairs = " || ".join(f"(ClusterId == {cluster} && ProcId == {proc})" for cluster, proc in jobs)
+    since = f"EnteredCurrentStatus < {after}"
+    found = _schedd(schedd).history(pairs, JOB_ATTRIBUTES, match=len(jobs), since=since)
+    return [_plain(ad, JOB_ATTRIBUTES) for ad in found]
+
+
+def remove(schedd: str, jobs: Sequence[str], reason: str) -> None:
+    """Remove jobs."""
+    # A plain string would be dropped silently.
+    _schedd(schedd).act(htcondor2.JobAction.Remove, list(jobs), reason=(reason, 0))
+
+
+def edit(schedd: str, jobs: Sequence[str], attribute: str, value: str) -> None:
+    """Set an attribute of jobs to an expression."""
+    _schedd(schedd).edit(list(jobs), attribute, value)
+
+
+def describe(schedd: str, job: str) -> str:
+    """Return all that the queue says of a job, an attribute a line; empty for a job that has left it."""
+    ads = _schedd(schedd).query(job)
+    return "".join(f"{name} = {ad.lookup(name)}\n" for ad in ads for name in sorted(ad.keys()))
+
+
+def retrieve(schedd: str, job: str, directory: str) -> None:
+    """Fetch into a directory what a job has printed."""
+    there = _schedd(schedd)
+    # What a job has written goes to where it was submitted from, which may have been another machine.
+    there.edit(job, "SUBMIT_Iwd", classad2.quote(directory))
+    try:
+        there.retrieve(job)
+    except htcondor2.HTCondorException as error:
+        # One that was removed may have left nothing.
+        if NO_SUCH_FILE not in str(error):
+            raise
+
+
+CALLS: Final[dict[str, Callable[..., Any]]] = {
+    call.__name__: call for call in (schedds, submit, spool, query, history, remove, edit, describe, retrieve)
+}
+
+
+def main() -> None:
+    """Answer calls until nobody is there to make them."""
+    warnings.simplefilter("ignore")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        sys.stdout.write(json.dumps(_outcome(asked["call"], asked["arguments"])) + "\n")
+        sys.stdout.flush()
+
+
+def _outcome(call: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"value": CALLS[call](**arguments)}
+    except (htcondor2.HTCondorException, OSError) as error:
+        said = str(error) or type(error).__name__
+        return {"error": said, "refused": any(word in said.lower() for word in REFUSALS)}
+
+
+def _schedd(name: str) -> htcondor2.Schedd:
+    return htcondor2.Schedd(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, name))
+
+
+def _among(clusters: Sequence[int]) -> str:
+    if len(clusters) <= MOST_NAMED:
+        return " || ".join(f"ClusterId == {cluster}" for cluster in clusters)
+    return f"ClusterId >= {min(clusters)} && ClusterId <= {max(clusters)}"
+
+
+def _plain(ad: classad2.ClassAd, attributes: Sequence[str]) -> dict[str, Any]:
+    values = {name: ad.get(name) for name in attributes}
+    return {name: value for name, value in values.items() if isinstance(value, (bool, int, float, str))}
+
+
+if __name__ == "__main__":
+    main()
