@@ -74,7 +74,7 @@ _WALL_TIME: Final = "(entry.wall_seconds = 0 OR stage.wall_seconds <= entry.wall
 _CONTAINER: Final = "(stage.image = '' OR entry.inner_container IS NOT FALSE)"
 _GPUS: Final = "stage.gpus <= entry.gpus"
 _GPUS_KEPT: Final = "(stage.gpus > 0 OR NOT entry.gpus_always)"
-_ENTRY_IS: Final = (_PROCESSORS, _MEMORY, _WALL_TIME, _CONTAINER, _GPUS, _GPUS_KEPT)
+_ENTRY_IS: Final = ("entry.enabled", _PROCESSORS, _MEMORY, _WALL_TIME, _CONTAINER, _GPUS, _GPUS_KEPT)
 
 _GPU_MEMORY: Final = "coalesce(stage.gpu_memory_bytes, 0) <= seen.memory_bytes"
 _GPU_CAPABILITY: Final = (
@@ -88,6 +88,7 @@ _GPU_MODEL: Final = (
 _GPU_IS: Final = (_GPU_MEMORY, _GPU_CAPABILITY, _GPU_RUNTIME, _GPU_MODEL)
 
 _BY_ENTRIES: Final = (
+    _offered("entry_enabled", "entry.enabled", "no entry is used now", "enabling an entry of {site}"),
     _offered("entry_processors", _PROCESSORS, "no entry has as many processors", "asking for fewer processors"),
     _offered("entry_memory", _MEMORY, "no entry has as much memory", "asking for less memory"),
     _offered("entry_wall_time", _WALL_TIME, "no entry has as much wall time", "asking for less wall time"),
@@ -140,6 +141,7 @@ STORED: Final = (
         "the stage takes inputs from other storages only",
         "letting the stage read at {rse}",
     ),
+    Filter("storage_known", "storage.retired_at IS NULL", "Rucio does not know the storage any more"),
     Filter(
         "storage_readable",
         "storage.rucio_read",

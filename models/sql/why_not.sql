@@ -43,5 +43,6 @@ JOIN storages AS storage ON EXISTS (
     WHERE placement.stage_id = stage.stage_id AND placement.storage_id = storage.storage_id)
 LEFT JOIN distances AS distance ON distance.site_id = site.site_id AND distance.storage_id = storage.storage_id
 WHERE stage.stage_id = %(stage_id)s
-  AND (%(site)s::text IS NULL OR site.name = %(site)s)
+  -- Of a site without entries for long one is told only who asks for it.
+  AND CASE WHEN %(site)s::text IS NULL THEN site.retired_at IS NULL ELSE site.name = %(site)s END
 ORDER BY site.name, storage.name

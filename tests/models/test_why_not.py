@@ -9,7 +9,7 @@ from sqlmodel import select
 from justin.states import FileState, JobState
 from models import seed
 from models.database import Session
-from models.places import Entry, Storage
+from models.places import Entry, Site, Storage
 from models.queries import why_not
 from models.queries.why_not import Waiting
 from models.workflows import Stage, StageStorage
@@ -75,6 +75,7 @@ def test_every_condition_that_is_not_met_is_named(session: Session) -> None:
 @pytest.mark.parametrize(
     ("stage", "entry", "name"),
     [
+        ({}, {"enabled": False}, "entry_enabled"),
         ({"processors": 9}, {}, "entry_processors"),
         ({"rss_bytes": 17 * GIB}, {}, "entry_memory"),
         ({"rss_bytes": 17 * GIB}, {"rss_bytes": 0}, None),
@@ -107,6 +108,26 @@ def test_entries_that_offer_each_a_part_are_told_apart_from_those_that_lack_some
     add_entry(session, "many processors", gpus=0)
     add_entry(session, "a GPU", processors=1, gpus=1)
     assert unmet(session, stage) == [["entry_all"]]
+
+
+def test_an_entry_that_is_not_used_offers_nothing(session: Session) -> None:
+    stage = a_stage(session, processors=8)
+    add_entry(session, "used", processors=1)
+    add_entry(session, "not used", enabled=False)
+    assert unmet(session, stage) == [["entry_all"]]
+
+
+def test_of_retired_places_only_what_is_asked_for_is_told(session: Session) -> None:
+    stage = a_stage(session)
+    ((name, retired),) = [(site.name, site) for site in session.exec(select(Site)).all()]
+    retired.retired_at = datetime.now(UTC)
+    session.flush()
+    assert unmet(session, stage) == []
+    assert unmet(session, stage, name) == [[]]
+    for storage in session.exec(select(Storage)).all():
+        storage.retired_at = datetime.now(UTC)
+    session.flush()
+    assert unmet(session, stage, name) == [["storage_known"]]
 
 
 @pytest.mark.parametrize(
