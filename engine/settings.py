@@ -143,6 +143,15 @@ class Nodes(BaseModel):
     """How long such a node gets no work."""
 
 
+class Containers(BaseModel):
+    """Where jobscripts run: in a container, or on the node itself."""
+
+    default_image: str = ""
+    """Of stages that name none and may not do without; such a stage is refused when this is empty."""
+    privileged_quotas: list[str] = []
+    """Names of the quotas whose stages may run on the node itself; `*` stands for anything."""
+
+
 class ExtraEntry(BaseModel):
     """An entry that no pilot factory is configured for, such as that of a computing centre."""
 
@@ -241,6 +250,7 @@ class Settings(BaseSettings):
     problems: Problems = Problems()
     sites: Sites = Sites()
     nodes: Nodes = Nodes()
+    containers: Containers = Containers()
 
     @classmethod
     def settings_customise_sources(

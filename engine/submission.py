@@ -1,14 +1,14 @@
 """Making campaigns, workflows and stages: what can be known to be wrong is said before one exists."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine import classads, code, input_queries, rights
+from engine import classads, code, containers, input_queries, rights
 from engine.errors import InvalidInput, NotFound, WrongState
 from engine.rights import Act, Caller
 from engine.runtime import Runtime
+from engine.settings import Settings
 from justin.schemas import inputs
 from justin.schemas.inputs import InputKind
 from justin.schemas.specs import CampaignSpec, StageSpec, WorkflowSpec, check_links, end_of_day
@@ -56,28 +56,31 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
             return made
         terms = _check_terms(session, caller, submission.spec)
         known = _check_stages(session, submission.spec.stages)
+    stages = containers.confine(submission.spec.stages, terms.quota, runtime.settings.containers)
     if submission.submit:
         _check_links([_passes_on(stage) for stage in submission.spec.stages])
     input_queries.check(runtime, submission.spec.mql, terms.max_input_files, terms.quota)
     try:
         with runtime.session() as session:
-            return _store(session, caller, submission, known)
+            return _store(session, caller, submission, stages, known)
     except _MadeByAnother:
         with runtime.session() as session:
             return _made_before(session, caller, submission)
 
 
-def add_stage(session: Session, caller: Caller, workflow_id: int, spec: StageSpec, user_classads: Sequence[str]) -> int:
-    """Make a stage at the end of a draft and return its number; the setting says which ClassAds a user may set."""
-    classads.check(spec.classads, user_classads)
+def add_stage(session: Session, caller: Caller, workflow_id: int, spec: StageSpec, settings: Settings) -> int:
+    """Make a stage at the end of a draft and return its number."""
+    classads.check(spec.classads, settings.pool.user_classads)
     draft = _own_draft(session, caller, workflow_id)
+    terms = _check_scope(session, caller, draft.scope)
     known = _check_stages(session, [spec])
+    (confined,) = containers.confine([spec], terms.quota, settings.containers)
     number = len(draft.passes_on) + 1
     if draft.passes_on and not draft.passes_on[-1]:
         raise InvalidInput(
             f"Stage {number - 1} has no output for the next stage, so stage {number} would wait for ever."
         )
-    _store_stage(session, caller, draft.mql, workflow_id, number, spec, known)
+    _store_stage(session, caller, draft.mql, workflow_id, number, confined, known)
     return number
 
 
@@ -172,7 +175,7 @@ def _refinding(spec: WorkflowSpec, now: datetime) -> Refinding | None:
     return Refinding(max(1, round(interval.total_seconds())), until)
 
 
-def _store(session: Session, caller: Caller, submission: Submission, known: Places) -> int:
+def _store(session: Session, caller: Caller, submission: Submission, stages: list[StageSpec], known: Places) -> int:
     spec, because = submission.spec, Reason(caller.name)
     workflow_id = submissions.insert_workflow(session, caller.user_id, spec, _refinding(spec, datetime.now(UTC)))
     if submission.key and not submissions.remember_submission(
@@ -180,7 +183,7 @@ def _store(session: Session, caller: Caller, submission: Submission, known: Plac
     ):
         raise _MadeByAnother
     events.add(session, EventType.WORKFLOW_CREATED, because, workflow_id=workflow_id, campaign_id=spec.campaign_id)
-    for number, stage in enumerate(spec.stages, start=1):
+    for number, stage in enumerate(stages, start=1):
         _store_stage(session, caller, spec.mql, workflow_id, number, stage, known)
     if submission.submit:
         _submit(session, workflow_id, because)

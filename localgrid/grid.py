@@ -183,6 +183,8 @@ def environment(grid: Grid) -> dict[str, str]:
         "JUSTIN_METACAT__USERNAME": SERVICE_USER,
         "JUSTIN_METACAT__PASSWORD_FILE": str(grid.secret_file(f"metacat-{SERVICE_USER}")),
         **_pool_environment(grid),
+        # The nodes are this machine, and the users its own.
+        "JUSTIN_CONTAINERS__PRIVILEGED_QUOTAS": json.dumps(["*"]),
         "JUSTIN_REPLICAS__SCHEMES": json.dumps(["file"]),
         "RUCIO_HOME": str(grid.rucio.client_home),
     }

@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ from engine.errors import InvalidInput, NotAllowed
 from engine.ports import NewFile
 from engine.rights import Caller
 from engine.runtime import Runtime
+from engine.settings import Containers
 from engine.submission import Submission
 from justin.schemas.specs import CampaignSpec, StageSpec, WorkflowSpec
 from models import seed
 from models.people import Quota, User
-from models.workflows import Workflow
+from models.workflows import Stage, Workflow
 from tests.support.makers import make_scope
 
 SCOPE = "usertests"
@@ -37,8 +39,11 @@ def dataset(grid_runtime: Runtime) -> str:
     return name
 
 
+STAGE = StageSpec(jobscript="#!/bin/sh\n")
+
+
 def spec(mql: str = "monte-carlo 3", **values: Any) -> WorkflowSpec:
-    return WorkflowSpec(mql=mql, stages=[StageSpec(jobscript="#!/bin/sh\n")], **values)
+    return WorkflowSpec(mql=mql, **({"stages": [STAGE]} | values))
 
 
 def create(runtime: Runtime, wanted: WorkflowSpec, **values: Any) -> Workflow:
@@ -138,6 +143,22 @@ def test_a_disabled_scope_or_quota_is_refused(runtime: Runtime, what: str) -> No
         seed.ensure_scope(session, SCOPE, quota, enabled=what != "scope")
     with pytest.raises(InvalidInput, match="is disabled"):
         create(runtime, spec())
+
+
+@pytest.mark.parametrize("added_later", [False, True])
+def test_who_may_not_run_on_nodes_runs_in_the_default_image(runtime: Runtime, added_later: bool) -> None:
+    with runtime.session() as session:
+        make_scope(session)
+        caller = people.identify(session, "ann")
+    confined = replace(
+        runtime, settings=runtime.settings.model_copy(update={"containers": Containers(default_image="/image")})
+    )
+    stages = [] if added_later else [STAGE]
+    workflow_id = submission.create_workflow(confined, caller, Submission(spec(stages=stages)))
+    with runtime.session() as session:
+        if added_later:
+            submission.add_stage(session, caller, workflow_id, STAGE, confined.settings)
+        assert [each.image for each in session.exec(select(Stage)).all()] == ["/image"]
 
 
 def test_refinding_needs_only_one_of_its_two_words(runtime: Runtime) -> None:

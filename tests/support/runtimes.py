@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from engine import wiring
 from engine.runtime import Runtime
+from engine.settings import Containers, MetaCat, Rucio, Settings
 from engine.settings import Database as DatabaseSettings
-from engine.settings import MetaCat, Rucio, Settings
 from localgrid.postgres import Server
 from models.database import Database
 from models.tables import metadata
@@ -53,6 +53,7 @@ def out_of_reach(url: str) -> Settings:
         database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
+        containers=Containers(privileged_quotas=["*"]),
     )
 
 

@@ -19,8 +19,7 @@ router = APIRouter(prefix="/workflows/{workflow_id}/stages", tags=["stages"])
 def add(runtime: Running, caller: Calling, workflow_id: WorkflowId, addition: StageAddition) -> StageView:
     """Add a stage at the end of a draft."""
     with runtime.session() as session:
-        allowed = runtime.settings.pool.user_classads
-        number = submission.add_stage(session, caller, workflow_id, addition.stage, allowed)
+        number = submission.add_stage(session, caller, workflow_id, addition.stage, runtime.settings)
         return viewing.stage(session, workflow_id, number, runtime.settings.instance)
 
 
