@@ -36,6 +36,7 @@ class Act(StrEnum):
     CHANGE_WORKFLOW = "change this workflow"
     CREATE_CAMPAIGN = "create a campaign"
     USE_CAMPAIGN = "put workflows into this campaign"
+    CHANGE_PLACES = "change sites and storages"
 
 
 ALLOWED: Final[Mapping[Act, frozenset[Role]]] = {
@@ -44,6 +45,7 @@ ALLOWED: Final[Mapping[Act, frozenset[Role]]] = {
     Act.CHANGE_WORKFLOW: frozenset({Role.ADMIN, Role.OWNER}),
     Act.CREATE_CAMPAIGN: frozenset({Role.ANYONE}),
     Act.USE_CAMPAIGN: frozenset({Role.ADMIN, Role.OWNER}),
+    Act.CHANGE_PLACES: frozenset({Role.ADMIN}),
 }
 
 

@@ -93,6 +93,8 @@ class Api(BaseModel):
     url: str = "http://127.0.0.1:8085"
     local_user: str = ""
     """Who everybody on loopback is until sign-in exists; the name of the account that runs the server when empty."""
+    administrators: list[str] = []
+    """Names of the users who may do everything."""
 
 
 class Factory(BaseModel):

@@ -13,6 +13,7 @@ from justin.errors import BadReply
 from justin.schemas.explanations import Explanation
 from justin.schemas.specs import (
     CampaignSpec,
+    DistanceChange,
     FileSelection,
     QuerySpec,
     StageAddition,
@@ -309,6 +310,11 @@ class Client:
     def distances(self, *, site: str | None = None, rse: str | None = None) -> list[DistanceView]:
         """List how far storages are from sites, for each site the nearest first."""
         return self._get("/distances", list[DistanceView], {"site": site, "rse": rse})
+
+    def set_distance(self, change: DistanceChange) -> list[DistanceView]:
+        """Set how far a storage is from a site, or with None for the distance let the rules say it again."""
+        # Done twice it is done once.
+        return self._post("/distances", change, list[DistanceView], repeat=Repeat.ALWAYS)
 
     def storages(self) -> list[StorageView]:
         """List the storages that hold files."""

@@ -126,6 +126,7 @@ class EventType(StrEnum):
     JOB_REMOVED = "job_removed"
 
     NODE_AVOIDED = "node_avoided"
+    DISTANCE_CHANGED = "distance_changed"
 
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"

@@ -1,6 +1,7 @@
 """What a grid is: the file `grid.json` in its directory, and the settings that make our servers use it."""
 
 import fcntl
+import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,6 +184,7 @@ def environment(grid: Grid) -> dict[str, str]:
         "JUSTIN_METACAT__USERNAME": SERVICE_USER,
         "JUSTIN_METACAT__PASSWORD_FILE": str(grid.secret_file(f"metacat-{SERVICE_USER}")),
         **_pool_environment(grid),
+        "JUSTIN_API__ADMINISTRATORS": json.dumps([getpass.getuser()]),
         # The nodes are this machine, and the users its own.
         "JUSTIN_CONTAINERS__PRIVILEGED_QUOTAS": json.dumps(["*"]),
         "JUSTIN_REPLICAS__SCHEMES": json.dumps(["file"]),

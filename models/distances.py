@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.database import Session
+from models.moves import Reason
 from models.statements import load
 
 _SITE_PLACES = load("site_places")
 _STORAGE_PLACES = load("storage_places")
 _PUT_DISTANCES = load("put_distances")
+_SET_DISTANCE = load("set_distance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,11 @@ def put(session: Session, distances: Sequence[RuledDistance]) -> int:
         distances=[ruled.distance for ruled in distances],
     )
     return len(rows)
+
+
+def set_by_hand(session: Session, site: str, rse: str, distance: int | None, because: Reason) -> bool:
+    """Set how far a storage is from a site, or with None let the rules say it again; false for unknown places."""
+    rows = _SET_DISTANCE.run(
+        session, site=site, rse=rse, distance=distance, actor=because.actor, message=because.message
+    )
+    return bool(rows)

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from justin.cli.command import Session, command
+from justin.cli.options import Reason
 from justin.cli.quantities import NOTHING, duration, number, size, truth, utc
 from justin.cli.tables import Column
+from justin.schemas.specs import DistanceChange
 from justin.schemas.views import DistanceView, EntryView, SiteView, StorageView
 
 _Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Of this site only.")]
@@ -93,3 +95,22 @@ def show_distances(
 ) -> None:
     """List how far storages are from sites: 0 is beside it, 100 the far end, 101 never."""
     session.screen.table(_DISTANCE_COLUMNS, session.client.distances(site=site, rse=rse))
+
+
+@command("set-distance")
+def set_distance(
+    session: Session,
+    site: Annotated[str, typer.Option("--site", metavar="SITE", help="The site.")],
+    rse: Annotated[str, typer.Option("--rse", metavar="RSE", help="The storage.")],
+    distance: Annotated[
+        int | None,
+        typer.Option("--distance", metavar="N", min=0, max=101, help="0 is beside it, 100 the far end, 101 never."),
+    ] = None,
+    by_rule: Annotated[bool, typer.Option("--by-rule", help="Let the rules of the settings say it again.")] = False,  # noqa: FBT002  a flag
+    reason: Reason = "",
+) -> None:
+    """Set how far a storage is from a site; it stays until it is given back to the rules."""
+    if by_rule == (distance is not None):
+        raise typer.BadParameter("say how far it is with --distance N, or --by-rule")
+    change = DistanceChange(site=site, rse=rse, distance=distance, reason=reason)
+    session.screen.table(_DISTANCE_COLUMNS, session.client.set_distance(change))

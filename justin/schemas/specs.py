@@ -233,6 +233,16 @@ class FileSelection(Message):
     dids: Annotated[list[DID], Field(max_length=100_000)] = []
 
 
+class DistanceChange(Message):
+    """How far a storage is from a site, as a person says it."""
+
+    site: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    rse: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    distance: Annotated[int, Field(ge=0, le=101)] | None
+    """0 is beside it, 100 the far end, 101 never; None for what the rules of the settings say."""
+    reason: Text = ""
+
+
 class StateChange(Message):
     """Why a person changes the state of something."""
 

@@ -11,7 +11,15 @@ from pydantic import BaseModel
 
 import justin
 from justin.errors import InvalidInput, NotFound
-from justin.schemas.specs import CampaignSpec, FileSelection, QuerySpec, StageAddition, StateChange, WorkflowSpec
+from justin.schemas.specs import (
+    CampaignSpec,
+    DistanceChange,
+    FileSelection,
+    QuerySpec,
+    StageAddition,
+    StateChange,
+    WorkflowSpec,
+)
 from justin.schemas.views import (
     DistanceView,
     Identity,
@@ -198,6 +206,14 @@ def _distances(_world: World, request: httpx.Request) -> Any:
     return [distance] if wanted == (SITE, RSE) else []
 
 
+def _set_distance(_world: World, request: httpx.Request) -> Any:
+    change = _read(request, DistanceChange)
+    if (change.site, change.rse) != (SITE, RSE):
+        raise NotFound(f"there is no site {change.site}, or no storage {change.rse}")
+    by_hand = change.distance is not None
+    return [DistanceView(site=SITE, storage=RSE, distance=change.distance or 0, by_hand=by_hand, by_rule=0)]
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
@@ -228,6 +244,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/storages", _storages),
     ("GET", r"/entries", _no_entries),
     ("GET", r"/distances", _distances),
+    ("POST", r"/distances", _set_distance),
 ]
 
 

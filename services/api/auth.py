@@ -14,8 +14,9 @@ from services.dependencies import Running
 
 def _caller(request: Request, runtime: Running) -> Caller:
     loopback.require(request)
+    settings = runtime.settings.api
     with runtime.session() as session:
-        caller = people.identify(session, runtime.settings.api.local_user or getpass.getuser())
+        caller = people.identify(session, settings.local_user or getpass.getuser(), settings.administrators)
     problems.note_that_it_may_act(request)
     return caller
 

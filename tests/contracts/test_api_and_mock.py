@@ -8,6 +8,7 @@ import pytest
 
 from engine.runtime import Runtime
 from justin import CampaignSpec, Client, EventType, OutputSpec, Patience, StageSpec, WorkflowSpec, WorkflowState, errors
+from justin.schemas.specs import DistanceChange
 from justin.testing import MockServer
 from justin.testing.routes import ROUTES
 from justin.transport import API
@@ -212,3 +213,5 @@ def test_the_server_tells_of_itself(client: Client) -> None:
     assert isinstance(client.storages(), list)
     assert client.entries(site="NOSUCH") == []
     assert client.distances(site="NOSUCH", rse="NOSUCH") == []
+    with pytest.raises(errors.Refused):  # by the one as unknown, by the other as no administrator's
+        client.set_distance(DistanceChange(site="NOSUCH", rse="NOSUCH", distance=1))

@@ -43,6 +43,7 @@ SHOWS: dict[str, list[Any]] = {
     "show-storages": [],
     "show-entries": ["--site", "MOCK_SITE"],
     "show-distances": ["--rse", "MOCK"],
+    "set-distance": ["--site", "MOCK_SITE", "--rse", "MOCK", "--distance", 5],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],
@@ -219,3 +220,13 @@ def test_why_files_wait_is_told_answer_first(run: Run) -> None:
     assert "MOCK_SITE MOCK 0 1 the workflow is not running" in lines
     assert "Jobs of the stage: 0 queued; 0 running." in lines
     assert run("explain", "--workflow-id", 1, "--site", "NOWHERE").code == 23
+
+
+def test_a_distance_is_a_number_or_the_rules(run: Run) -> None:
+    place = ("set-distance", "--site", "MOCK_SITE", "--rse", "MOCK")
+
+    assert run(*place, "--distance", 5).out.splitlines()[1].split() == ["MOCK_SITE", "MOCK", "5", "hand", "0"]
+    assert run(*place, "--by-rule").out.splitlines()[1].split() == ["MOCK_SITE", "MOCK", "0", "rule", "0"]
+    for both_or_none in ((), ("--distance", 5, "--by-rule")):
+        assert "--distance N, or --by-rule" in run(*place, *both_or_none).err
+    assert run(*place, "--distance", 102).code != 0

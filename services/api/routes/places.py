@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from engine import places as deciding
+from justin.schemas.specs import DistanceChange
 from justin.schemas.views import DistanceView, EntryView, SiteView, StorageView
 from models.queries import places
 from services.api.auth import Calling
@@ -41,3 +43,11 @@ def distances(
     """List how far storages are from sites, of one site or storage where they are named."""
     with runtime.session() as session:
         return places.list_distances(session, site, rse)
+
+
+@router.post("/distances")
+def set_distance(runtime: Running, caller: Calling, change: DistanceChange) -> list[DistanceView]:
+    """Set how far a storage is from a site, or let the rules say it again."""
+    with runtime.session() as session:
+        deciding.set_distance(session, caller, change)
+        return places.list_distances(session, change.site, change.rse)

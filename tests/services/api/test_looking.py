@@ -1,6 +1,9 @@
 """Jobs, events, campaigns and places are shown, and only to programs on this machine."""
 
+import getpass
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,9 +11,9 @@ import pytest
 from httpx import Client
 
 from engine.runtime import Runtime
-from justin.schemas.views import CampaignView, EntryView, EventView, JobView, Page, SiteView, StorageView
+from justin.schemas.views import CampaignView, DistanceView, EntryView, EventView, JobView, Page, SiteView, StorageView
 from justin.states import FileState, JobState, WorkflowState
-from models import moves, seed
+from models import distances, moves, seed
 from models.jobs import JobLog
 from models.moves import Reason
 from models.workflows import Workflow
@@ -125,6 +128,61 @@ def test_entries_and_distances_are_shown_by_site(runtime: Runtime, api: Client) 
     (distance,) = api.get("/distances", params={"site": "CH_CERN", "rse": STORAGE}).json()
     assert (distance["distance"], distance["by_hand"], distance["by_rule"]) == (90, False, None)
     assert len(api.get("/distances").json()) == 4
+
+
+@pytest.fixture
+def as_administrator(runtime: Runtime) -> Iterator[None]:
+    administrators = runtime.settings.api.administrators
+    administrators.append(getpass.getuser())
+    yield
+    administrators.clear()
+
+
+@pytest.mark.usefixtures("as_administrator")
+def test_a_distance_set_by_hand_stays_until_it_is_given_back(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        site_id = make_site(session)
+        pair = distances.RuledDistance(site_id, seed.ensure_storage(session, STORAGE), 20)
+        distances.put(session, [pair])
+
+    def change(distance: int | None) -> tuple[int, bool, int | None]:
+        reply = api.post("/distances", json={"site": SITE, "rse": STORAGE, "distance": distance, "reason": "slow"})
+        (shown,) = [DistanceView.model_validate(each) for each in reply.json()]
+        with runtime.session() as session:
+            distances.put(session, [replace(pair, distance=30 if distance == 101 else 20)])
+        return shown.distance, shown.by_hand, shown.by_rule
+
+    assert [change(101), change(101), change(None), change(None)] == [
+        (101, True, 20),
+        (101, True, 30),
+        (30, False, 30),
+        (20, False, 20),
+    ]
+    events = Page[EventView].model_validate(api.get("/events?event_type=distance_changed&oldest_first=true").json())
+    told = [{"message": "slow"} | (event.details or {}) for event in events.items]
+    assert [(each["from"], each["to"], each["by_hand"], each["message"]) for each in told] == [
+        (20, 101, True, "slow"),
+        (101, 30, False, "slow"),
+    ]
+    assert {(event.site, event.rse, event.actor) for event in events.items} == {(SITE, STORAGE, getpass.getuser())}
+
+
+@pytest.mark.usefixtures("as_administrator")
+def test_only_known_places_and_real_distances_are_taken(api: Client) -> None:
+    def status(**change: Any) -> int:
+        return api.post("/distances", json={"site": SITE, "rse": STORAGE, "distance": 1} | change).status_code
+
+    assert (status(site="NOSUCH"), status(distance=102), status(distance=-1), status(distance=None)) == (
+        404,
+        400,
+        400,
+        404,
+    )
+
+
+def test_who_is_no_administrator_sets_no_distance(api: Client) -> None:
+    refused = api.post("/distances", json={"site": SITE, "rse": STORAGE, "distance": 1})
+    assert (refused.status_code, "that takes the admin" in refused.text) == (403, True)
 
 
 def test_the_preview_of_a_monte_carlo_count_asks_nobody(api: Client) -> None:
