@@ -300,7 +300,8 @@ def test_replicas_known_before_the_refusal_are_deleted_and_others_stay(runtime: 
     runtime.rucio.register(RSE, [NewFile(theirs, 1, "00000001")])
     assert drain(runtime).refused_jobs == 1
     wait_until(lambda: not replicas(runtime, ours))
-    assert not Path(urlsplit(job.outputs[ours]).path).exists()
+    # Rucio lists a replica no more before it deletes the bytes.
+    wait_until(lambda: not Path(urlsplit(job.outputs[ours]).path).exists())
     assert replicas(runtime, theirs) == {RSE}
 
 

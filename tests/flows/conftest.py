@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 180.0
 
 # Prefect takes its time, and a server that is asked all the time takes more.
-wait_until = partial(waiting.wait_until, seconds=LIMIT_SECONDS, pause_seconds=0.1)
+wait_until = partial(waiting.wait_until, seconds=LIMIT_SECONDS, pause_seconds=1.0)
 WORKER = "worker"
 
 

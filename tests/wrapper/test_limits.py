@@ -23,7 +23,8 @@ def test_wall_time_overrun_keeps_the_log(slot: Slot, allocator: ScriptedAllocato
     recorded = allocator.one("record_results")
     assert recorded.timed_out
     assert recorded.outputs == []
-    assert recorded.jobscript_log == "working\n"
+    # The shell may see its child end before it is ended itself.
+    assert recorded.jobscript_log in {"working\n", "working\nTerminated\n"}
     assert 1 <= recorded.real_seconds < 5
     assert allocator.methods() == ["get_jobscript", "record_results"]
 
