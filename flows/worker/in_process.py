@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
@@ -67,9 +68,12 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Do in three calls what the parent does in nine: nothing here is asked of infrastructure."""
         try:
-            if await self._propose_pending_state(flow_run):
-                await self.client.update_flow_run(flow_run.id, infrastructure_pid=self.name)
-                await self.run(flow_run, self.job_configuration())
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            # A run that has begun is brought to its end: it would hold the slot of its deployment for minutes.
+            with anyio.CancelScope(shield=True):
+                if await self._propose_pending_state(flow_run):
+                    await self.client.update_flow_run(flow_run.id, infrastructure_pid=self.name)
+                    await self.run(flow_run, self.job_configuration())
         except Exception:  # noqa: BLE001
             # The edge of the task: one flow that cannot be loaded does not end the others.
             self.get_flow_run_logger(flow_run).exception("The run could not be made.")
