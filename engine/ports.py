@@ -246,6 +246,7 @@ class GpuNeeds:
     min_runtime: float = 0.0
     """Of CUDA."""
     model: str = ""
+    """A name, in which `*` stands for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,11 @@ class JobOrder:
     sites: tuple[str, ...] = ()
     """Sites where the jobs may run; any when empty."""
     entries: tuple[str, ...] = ()
+    """Entries through which the jobs may come to their slots; any when empty."""
+    open_sites: tuple[str, ...] = ()
+    """Sites at which any entry will do, whatever `entries` says."""
+    avoided: tuple[str, ...] = ()
+    """Nodes where the jobs may not run, as `HOSTNAME@SITE`; a pool without names of nodes need not mind."""
     image: str = ""
     hint: str = ""
     """The stage that the factory had in mind, in the word of `engine.stage_hints`."""

@@ -35,10 +35,16 @@ REAL: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 BOOLEANS: Final = {"true": "true", "false": "false"}
 PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]")
 DOLLARS: Final = re.compile(r"\$+")
+NOT_WORDS: Final = re.compile(r"[^0-9A-Za-z\x80-\U0010ffff]")
+
+NODES: Final = tuple(
+    f'strcat({name}, "@", TARGET.GLIDEIN_DUNESite)' for name in ("TARGET.Machine", 'split(TARGET.Machine, ".")[0]')
+)
+"""How a slot's node may be called among those that are avoided: a node may know itself with its domain or without."""
 
 OURS: Final = (
     *("JUSTIN_WallSeconds", "JUSTIN_Hint", "JOB_EXPECTED_MAX_LIFETIME", "JobsubJobId"),
-    *("DESIRED_Sites", "DESIRED_Entries", "SingularityImage"),
+    *("DESIRED_Sites", "DESIRED_Entries", "JUSTIN_OpenSites", "JUSTIN_AvoidedNodes", "SingularityImage"),
 )
 """The attributes that we add to ads; whether or not a job has them all, no user sets one."""
 
@@ -138,7 +144,18 @@ def _gpu_needs(needs: GpuNeeds) -> Iterator[tuple[str, str]]:
     if needs.min_runtime:
         yield "gpus_minimum_runtime", str(needs.min_runtime)
     if needs.model:
-        yield "require_gpus", f"DeviceName == {literal(needs.model)}"
+        yield "require_gpus", _gpu_model(needs.model)
+
+
+def _gpu_model(model: str) -> str:
+    """Compare the name of a GPU as the allocator does: the case counts, and `*` stands for anything."""
+    if "*" not in model:
+        return f"DeviceName =?= {literal(model)}"
+    # An expression of PCRE, in which a backslash makes any ASCII character that is no letter or digit mean itself.
+    plain = DOLLARS.sub("$", model.replace("\0", ""))
+    pattern = ".*".join(NOT_WORDS.sub(r"\\\g<0>", part) for part in re.split(r"\*+", plain))
+    whole = rf"(?s)\A{pattern}\z"
+    return f"regexp({literal(whole)}, DeviceName)"
 
 
 def _life(order: JobOrder) -> Iterator[tuple[str, str]]:
@@ -156,14 +173,21 @@ def _requirements(order: JobOrder, rules: Rules) -> Iterator[str]:
     if order.sites:
         yield "stringListMember(TARGET.GLIDEIN_DUNESite, MY.DESIRED_Sites)"
     if order.entries:
-        yield (
-            "isUndefined(TARGET.GLIDEIN_Entry_Name) || stringListMember(TARGET.GLIDEIN_Entry_Name, MY.DESIRED_Entries)"
-        )
+        yield " || ".join(_entries(order))
+    if order.avoided:
+        yield " && ".join(f"stringListIMember({node}, MY.JUSTIN_AvoidedNodes) =!= true" for node in NODES)
     yield "isUndefined(TARGET.GLIDEIN_ToDie) || TARGET.GLIDEIN_ToDie - time() >= MY.JUSTIN_WallSeconds"
     if not order.gpus and not rules.cpu_jobs_on_gpu_slots:
         yield "(TARGET.TotalGPUs ?: 0) == 0"
     if rules.requirements:
         yield rules.requirements
+
+
+def _entries(order: JobOrder) -> Iterator[str]:
+    yield "isUndefined(TARGET.GLIDEIN_Entry_Name)"
+    yield "stringListMember(TARGET.GLIDEIN_Entry_Name, MY.DESIRED_Entries)"
+    if order.open_sites:
+        yield "stringListMember(TARGET.GLIDEIN_DUNESite, MY.JUSTIN_OpenSites)"
 
 
 def _attributes(order: JobOrder, schedd: str) -> Iterator[tuple[str, str]]:
@@ -175,6 +199,10 @@ def _attributes(order: JobOrder, schedd: str) -> Iterator[tuple[str, str]]:
         yield "DESIRED_Sites", literal(",".join(order.sites))
     if order.entries:
         yield "DESIRED_Entries", literal(",".join(order.entries))
+        if order.open_sites:
+            yield "JUSTIN_OpenSites", literal(",".join(order.open_sites))
+    if order.avoided:
+        yield "JUSTIN_AvoidedNodes", literal(",".join(order.avoided))
     if order.image:
         yield "SingularityImage", literal(order.image)
 

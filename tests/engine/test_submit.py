@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,15 @@ ORDERS: dict[str, tuple[dict[str, Any], Rules]] = {
             "accounting_group": "/dune/production",
             "sites": ("UK_Manchester", "CH_CERN"),
             "entries": ("LOCAL_UK_Manchester",),
+            "open_sites": ("CH_CERN",),
+            "avoided": ("node7.example.org@UK_Manchester", "node8@CH_CERN"),
             "image": "/cvmfs/images/one:latest",
             "hint": "w7s2",
             "classads": {"USER_Project": 'the "best" $(HOME)', "user_weight": "12", "USER_Fast": "TRUE"},
         },
         RULES,
     ),
+    "any-model-like": ({"gpus": 1, "gpu_needs": GpuNeeds(model="NVIDIA A100*(80 GB)")}, RULES),
     "operators-rules": (
         {},
         Rules(user="prod", disk_mib=5000, cpu_jobs_on_gpu_slots=True, requirements="TARGET.HAS_CVMFS =?= true"),
@@ -120,18 +124,58 @@ def test_all_attributes_of_ours_are_kept_from_users() -> None:
 
 @given(text=texts)
 def test_no_users_string_reaches_an_expression(text: str) -> None:
-    names: dict[str, Any] = {"sites": (text,), "entries": (text,), "image": text or "x", "hint": text}
-    given_words, plain = understood(render(**names)), understood(render(sites=("A",), entries=("A",), image="x"))
+    lists = ("sites", "entries", "open_sites", "avoided")
+    names: dict[str, Any] = {"image": text or "x", "hint": text, **dict.fromkeys(lists, (text,))}
+    plain_lists: dict[str, Any] = dict.fromkeys(lists, ("A",))
+    given_words, plain = understood(render(**names)), understood(render(image="x", **plain_lists))
     ours = {"requirements", "periodic_remove", "leave_in_queue", "environment", "arguments"}
     assert {name: given_words[name] for name in ours} == {name: plain[name] for name in ours}
     assert given_words.keys() == plain.keys()
 
 
-@given(model=texts.filter(kept))
-def test_a_model_of_gpu_is_compared_as_a_string(model: str) -> None:
+def takes(model: str, name: str) -> Any:
+    """Say whether a job that asks for a model would be given a GPU of this name."""
     needs = understood(render(gpus=1, gpu_needs=GpuNeeds(model=model)))["require_gpus"]
-    gpu = classad2.ClassAd({"DeviceName": kept(model)})
-    assert classad2.ExprTree(needs).eval(gpu) is True
+    return classad2.ExprTree(needs).eval(classad2.ClassAd({"DeviceName": name}))
+
+
+def without_stars(text: str) -> str:
+    return kept(text).replace("*", "")
+
+
+@given(model=texts.map(without_stars).filter(bool), more=st.text(st.characters(codec="ascii", min_codepoint=32)))
+def test_a_model_of_gpu_is_compared_as_a_string(model: str, more: str) -> None:
+    assert takes(model, model) is True
+    assert takes(model, f"{model}x") is False
+    assert takes(model, more) is (more == model)
+
+
+@given(parts=st.lists(texts.map(without_stars), min_size=2, max_size=4), between=texts.map(kept), after=st.booleans())
+def test_a_star_in_a_model_of_gpu_stands_for_anything(parts: list[str], between: str, after: bool) -> None:  # noqa: FBT001
+    model, name = "*".join(parts), between.join(parts)
+    assert takes(model, name) is True
+    longer = f"{name}\x01" if after else f"\x01{name}"
+    open_end = (parts[-1] if after else parts[0]) == ""
+    assert takes(model, longer) is open_end
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "expected"),
+    [
+        ("NVIDIA A100*", "NVIDIA A100-SXM4-80GB", True),
+        ("*A100*", "NVIDIA A100-SXM4-80GB", True),
+        ("NVIDIA A100*", "NVIDIA A10", False),
+        ("A100*", "NVIDIA A100-SXM4-80GB", False),
+        ("*80GB", "NVIDIA A100-SXM4-80GB PCIe", False),
+        ("NVIDIA.*", "NVIDIA A10", False),
+        ("NVIDIA (A|H)*", "NVIDIA H100", False),
+        ("nvidia*", "NVIDIA H100", False),
+        ("nvidia h100", "NVIDIA H100", False),
+        ("*", "anything", True),
+    ],
+)
+def test_a_model_of_gpu_is_what_the_allocator_takes_it_for(model: str, name: str, expected: bool) -> None:  # noqa: FBT001
+    assert takes(model, name) is expected
 
 
 @pytest.mark.parametrize(
@@ -156,17 +200,45 @@ def test_what_is_no_accounting_group_is_refused(group: str) -> None:
         render(accounting_group=group)
 
 
-def test_a_job_needs_slots_of_its_site_without_gpus_and_with_enough_time() -> None:
-    text = understood(render(sites=("A", "B")))
-    job = classad2.ClassAd({"DESIRED_Sites": "A,B", "JUSTIN_WallSeconds": 600})
-    job["Requirements"] = classad2.ExprTree(text["requirements"])
+def matcher(**values: Any) -> Callable[..., bool]:
+    """Return what says whether jobs of an order may run in a slot with such attributes, at the site A unless told."""
+    text = understood(render(**values))
+    attributes = {name[3:]: expression for name, expression in text.items() if name.startswith("my.")}
+    job = classad2.ClassAd()
+    for name, expression in {**attributes, "Requirements": text["requirements"]}.items():
+        job[name] = classad2.ExprTree(expression)
 
     def fits(**slot: Any) -> bool:
-        machine = classad2.ClassAd({"GLIDEIN_DUNESite": "A", "Requirements": True, **slot})
+        machine = classad2.ClassAd({"GLIDEIN_DUNESite": "A", "Machine": "a.example.org", "Requirements": True, **slot})
         return bool(job.symmetricMatch(machine))
 
+    return fits
+
+
+def test_a_job_needs_slots_of_its_site_without_gpus_and_with_enough_time() -> None:
+    fits = matcher(sites=("A", "B"))
     assert fits()
     assert fits(TotalGPUs=0)
     assert not fits(TotalGPUs=1)
     assert not fits(GLIDEIN_DUNESite="C")
     assert not fits(GLIDEIN_ToDie=10)
+
+
+def test_a_job_takes_its_entries_and_at_some_sites_any() -> None:
+    fits = matcher(sites=("A", "B"), entries=("A_1", "A_2"), open_sites=("B",))
+    assert fits(GLIDEIN_Entry_Name="A_2")
+    assert fits()
+    assert not fits(GLIDEIN_Entry_Name="A_3")
+    assert fits(GLIDEIN_Entry_Name="B_1", GLIDEIN_DUNESite="B")
+    assert not matcher(sites=("A", "B"), entries=("A_1",))(GLIDEIN_Entry_Name="B_1", GLIDEIN_DUNESite="B")
+    assert matcher(sites=("A",))(GLIDEIN_Entry_Name="A_3")
+
+
+def test_a_job_avoids_nodes_by_their_site_and_name_with_or_without_a_domain() -> None:
+    fits = matcher(avoided=("bad.example.org@A", "worse@A"))
+    assert fits()
+    assert not fits(Machine="BAD.example.org")
+    assert fits(Machine="bad.example.net")
+    assert not fits(Machine="worse.example.org")
+    assert not fits(Machine="worse")
+    assert fits(Machine="worse", GLIDEIN_DUNESite="B")
