@@ -19,7 +19,7 @@ def waiting(runtime: Runtime) -> Mapping[str, int]:
             "storages": int(no_storages),
             "completion": len(completion.workflows_done(session)) + len(completion.workflows_ending(session)),
         }
-    return {**work, "job_factory": sum(count for _, count in job_factory.missing_jobs(runtime))}
+    return {**work, "job_factory": job_factory.missing_jobs(runtime)}
 
 
 def _tells_of_entries(settings: Sites) -> bool:

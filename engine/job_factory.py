@@ -1,22 +1,21 @@
 """The job factory: puts open jobs into the pool where files wait, and takes out those that nothing waits for."""
 
 import logging
-import math
 import secrets
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from engine import stage_hints
-from engine.ports import JobOrder, JobTicket
+from engine import factory_plan, pulses, stage_hints
+from engine.errors import EngineError, Refused, ServiceRefused, Unavailable
+from engine.factory_plan import StagePlan
+from engine.ports import GpuNeeds, JobOrder, JobTicket
 from engine.runtime import Runtime
-from engine.settings import Factory
-from justin.states import JobState
-from models import demand, moves, results, watching
-from models.demand import JobClass, NewJob, StageDemand
+from justin.states import FactoryLimit, JobState
+from models import demand, moves, nodes, results, watching
+from models.demand import JobClass, NewJob, StageDecision, StageDemand
 from models.moves import Reason
 from wrapper.build import build
 
@@ -31,13 +30,32 @@ SURPLUS_AFTER_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What a cycle decided for a stage, as a line of a table."""
+
+    workflow_id: int
+    stage: int
+    waiting_files: int
+    queued: int
+    running: int
+    wanted: int
+    submitted: int
+    limited_by: str
+    why: str
+    sites: str
+
+    def __bool__(self) -> bool:
+        """Say whether the stage lacked jobs."""
+        return bool(self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """What a cycle of the job factory did."""
 
     submitted: int = 0
     removed: int = 0
-    stages: str = ""
-    """How many jobs with which stage in mind."""
+    decisions: tuple[Decided, ...] = field(default=(), compare=False)
 
     def __bool__(self) -> bool:
         """Say whether anything was done."""
@@ -47,50 +65,98 @@ class Submitted:
 def submit_jobs(runtime: Runtime) -> Submitted:
     """Put as many jobs into the pool as files are waiting, and take out those that nothing waits for any more.
 
-    Raises `Unavailable` when the pool does not answer; what is in it by then is known.
+    What was decided for each stage is kept. Raises `Unavailable` when the pool does not answer; what is in it by then
+    is known.
     """
-    removed = _remove_surplus(runtime)
-    plan = missing_jobs(runtime)
-    if plan:
-        with tempfile.TemporaryDirectory(prefix="justin-wrapper-") as directory:
-            wrapper = build(Path(directory) / "justin-wrapper.pyz")
-            for stage, count in plan:
-                _submit(runtime, stage, count, wrapper)
-    stages = ", ".join(f"w{stage.workflow_id}s{stage.stage_number}: {count}" for stage, count in plan)
-    return Submitted(sum(count for _, count in plan), removed, stages)
+    plans = plan(runtime)
+    removed = _remove_surplus(runtime, plans)
+    decisions, unavailable = _submit_all(runtime, plans)
+    _keep_decisions(runtime, decisions)
+    if unavailable:
+        raise unavailable
+    lines = tuple(_line(each, decision) for each, decision in zip(plans, decisions, strict=True))
+    return Submitted(sum(decision.submitted_jobs for decision in decisions), removed, lines)
 
 
-def missing_jobs(runtime: Runtime) -> list[tuple[StageDemand, int]]:
-    """Return the stages that could use more jobs than they have, and how many more are to be submitted now."""
+def missing_jobs(runtime: Runtime) -> int:
+    """Count the jobs that would be submitted now."""
+    return sum(each.submit for each in plan(runtime))
+
+
+def plan(runtime: Runtime) -> list[StagePlan]:
+    """Say how many jobs each running stage is to get now, where, and what keeps it from more."""
     limits = runtime.settings.factory
     with runtime.session() as session:
-        most_files = math.ceil(limits.max_idle_per_stage * limits.files_per_job)
-        demands = demand.stage_demands(session, most_files, limits.files_per_job)
-    return list(_within_limits(demands, limits))
+        demands = demand.stage_demands(session, limits.max_idle_per_stage, limits.files_per_job, limits.recent_jobs)
+        lacking = [stage.stage_id for stage in demands if factory_plan.lacks_jobs(stage, limits)]
+        places = demand.stage_places(session, lacking) if lacking else {}
+    return factory_plan.plan(demands, places, limits, pulses.why_to_wait(runtime) if lacking else "")
 
 
-def _within_limits(demands: Sequence[StageDemand], limits: Factory) -> Iterator[tuple[StageDemand, int]]:
-    left = limits.max_submit_per_cycle
-    of_quota = Counter({stage.quota_id: stage.quota_jobs for stage in demands})
-    for stage in demands:
-        wanted = min(left, _wanted(stage, limits), stage.quota_max_jobs - of_quota[stage.quota_id])
-        if wanted > 0:
-            yield stage, wanted
-            left -= wanted
-            of_quota[stage.quota_id] += wanted
+def _submit_all(runtime: Runtime, plans: Sequence[StagePlan]) -> tuple[list[StageDecision], Unavailable | None]:
+    """Submit what is planned, until the pool does not answer; a stage whose jobs it refuses keeps no other from it."""
+    decisions: list[StageDecision] = []
+    unavailable: Unavailable | None = None
+    with tempfile.TemporaryDirectory(prefix="justin-wrapper-") as directory:
+        wrapper = Path(directory) / "justin-wrapper.pyz"
+        for each in plans:
+            problem: EngineError | None = unavailable
+            if each.submit and not unavailable:
+                try:
+                    _submit(runtime, each, wrapper if wrapper.exists() else build(wrapper))
+                except Unavailable as error:
+                    problem = unavailable = error
+                except (Refused, ServiceRefused) as error:
+                    LOG.exception("no jobs for stage %s", each.stage.stage_id)
+                    problem = error
+            decisions.append(_decision(each, problem))
+    return decisions, unavailable
 
 
-def _wanted(stage: StageDemand, limits: Factory) -> int:
-    """Count the jobs that a stage lacks: those queued, and those that have not asked yet, will take files too."""
-    useful = math.ceil(stage.waiting_files / limits.files_per_job) - stage.unasked_jobs
-    if stage.max_jobs is not None:
-        useful = min(useful, stage.max_jobs - stage.running_jobs)
-    return min(useful, limits.max_idle_per_stage) - stage.queued_jobs
+def _keep_decisions(runtime: Runtime, decisions: Sequence[StageDecision]) -> None:
+    with runtime.session() as session:
+        demand.put_decisions(session, decisions)
+    with runtime.session() as session:
+        demand.forget_decisions(session, [decision.stage_id for decision in decisions])
 
 
-def _submit(runtime: Runtime, stage: StageDemand, count: int, wrapper: Path) -> None:
-    tickets = tuple(JobTicket(secrets.token_hex(32)) for _ in range(count))
-    order = _order(runtime, stage, tickets, wrapper)
+def _decision(of: StagePlan, error: EngineError | None) -> StageDecision:
+    """Write down what came of a plan; `error` is why the pool has no new jobs."""
+    failed = error is not None and of.submit > 0
+    return StageDecision(
+        stage_id=of.stage.stage_id,
+        waiting_files=of.stage.waiting_files,
+        queued_jobs=of.stage.queued_jobs,
+        running_jobs=of.stage.running_jobs,
+        files_per_job=of.rates.files_per_job,
+        success_rate=of.rates.success_rate,
+        wanted_jobs=of.wanted,
+        submitted_jobs=0 if failed else of.submit,
+        limited_by=FactoryLimit.POOL_ERROR if failed else of.limited_by,
+        sentence=f"The pool does not take jobs: {error}" if failed else of.sentence,
+        sites=of.sites,
+        entries=of.entries,
+    )
+
+
+def _line(of: StagePlan, decision: StageDecision) -> Decided:
+    return Decided(
+        workflow_id=of.stage.workflow_id,
+        stage=of.stage.stage_number,
+        waiting_files=decision.waiting_files,
+        queued=decision.queued_jobs,
+        running=decision.running_jobs,
+        wanted=decision.wanted_jobs,
+        submitted=decision.submitted_jobs,
+        limited_by=decision.limited_by,
+        why=decision.sentence,
+        sites=", ".join(decision.sites),
+    )
+
+
+def _submit(runtime: Runtime, of: StagePlan, wrapper: Path) -> None:
+    tickets = tuple(JobTicket(secrets.token_hex(32)) for _ in range(of.submit))
+    order = _order(runtime, of, tickets, wrapper)
 
     def keep(jobsub_ids: Sequence[str]) -> None:
         """Make the jobs known before one of them can ask for work; if we die here, the watch finds them gone."""
@@ -99,14 +165,14 @@ def _submit(runtime: Runtime, stage: StageDemand, count: int, wrapper: Path) -> 
             for jobsub_id, ticket in zip(jobsub_ids, tickets, strict=True)
         ]
         with runtime.session() as session:
-            demand.insert_jobs(session, jobs, _job_class(order, stage), ACTOR)
+            demand.insert_jobs(session, jobs, _job_class(order, of.stage), ACTOR)
 
     runtime.pool.submit(order, keep)
-    LOG.info("%s jobs submitted with %s in mind", count, order.hint)
+    LOG.info("%s jobs submitted with %s in mind", of.submit, order.hint)
 
 
-def _order(runtime: Runtime, stage: StageDemand, tickets: tuple[JobTicket, ...], wrapper: Path) -> JobOrder:
-    settings = runtime.settings
+def _order(runtime: Runtime, of: StagePlan, tickets: tuple[JobTicket, ...], wrapper: Path) -> JobOrder:
+    settings, stage = runtime.settings, of.stage
     return JobOrder(
         tickets=tickets,
         wrapper=wrapper,
@@ -115,12 +181,31 @@ def _order(runtime: Runtime, stage: StageDemand, tickets: tuple[JobTicket, ...],
         rss_bytes=stage.rss_bytes,
         wall_seconds=stage.wall_seconds + START_SECONDS,
         gpus=stage.gpus,
+        gpu_needs=_gpu_needs(stage),
         accounting_group=stage.accounting_group,
-        sites=tuple(stage.sites),
+        sites=tuple(of.sites),
+        entries=tuple(of.entries),
+        open_sites=tuple(of.open_sites),
+        avoided=_avoided(runtime, of.sites),
         image=stage.image,
         hint=stage_hints.word(settings.instance, stage.workflow_id, stage.stage_number),
         classads={name: str(value) for name, value in (stage.classads or {}).items()},
     )
+
+
+def _gpu_needs(stage: StageDemand) -> GpuNeeds:
+    return GpuNeeds(
+        memory_bytes=stage.gpu_memory_bytes,
+        min_capability=stage.gpu_min_capability,
+        max_capability=stage.gpu_max_capability,
+        min_runtime=stage.gpu_min_runtime,
+        model=stage.gpu_model,
+    )
+
+
+def _avoided(runtime: Runtime, sites: Sequence[str]) -> tuple[str, ...]:
+    with runtime.session() as session:
+        return tuple(f"{node.hostname}@{node.site}" for node in nodes.avoided_nodes(session) if node.site in sites)
 
 
 def _job_class(order: JobOrder, stage: StageDemand) -> JobClass:
@@ -134,10 +219,10 @@ def _job_class(order: JobOrder, stage: StageDemand) -> JobClass:
     )
 
 
-def _remove_surplus(runtime: Runtime) -> int:
+def _remove_surplus(runtime: Runtime, plans: Sequence[StagePlan]) -> int:
     because = Reason(ACTOR, "No file of its stage waits any more.")
     with runtime.session() as session:
-        surplus = watching.surplus_jobs(session, SURPLUS_AFTER_SECONDS)
+        surplus = watching.surplus_jobs(session, SURPLUS_AFTER_SECONDS, of_use=[each.use for each in plans])
         # Only a queued job may become that, so those that have started since are left alone.
         queued = results.lock_jobs(session, [job.job_id for job in surplus], JobState.NOTUSED)
         removed = set(moves.move_jobs(session, queued, JobState.REMOVED, because))

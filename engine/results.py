@@ -68,10 +68,10 @@ def record(runtime: Runtime, request: SignedRequest) -> RecordResultsReply:
 def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | RecordResultsReply:
     if job.state not in _RUNNING or job.stage_id is None:
         return _again(session, job)
-    reports.store_report(session, job.job_id, report)
-    reports.save_log(session, job.job_id, JOBSCRIPT_LOG, report.jobscript_log)
     given = reports.given_files(session, job.job_id, job.stage_id)
     verdict = verdicts.judge(report, given, asked=job.asked_for_files or bool(given))
+    reports.store_report(session, job.job_id, report, len(verdict.processed))
+    reports.save_log(session, job.job_id, JOBSCRIPT_LOG, report.jobscript_log)
     if verdict.state is not JobState.OUTPUTTING:
         return _end(session, job, verdict.state, [verdict.message, *verdict.remarks])
     around = reports.reporting_job(session, job.job_id)

@@ -100,9 +100,28 @@ class Api(BaseModel):
 class Factory(BaseModel):
     """The job factory."""
 
-    max_submit_per_cycle: Annotated[int, Field(ge=1)] = 500
+    max_submit_per_cycle: Annotated[int, Field(ge=1, le=2000)] = 500
+    """Jobs, for all stages together."""
+    max_idle: Annotated[int, Field(ge=1)] = 10_000
+    """Queued jobs in the whole pool, beyond which no more are added."""
     max_idle_per_stage: Annotated[int, Field(ge=1)] = 200
+    """Queued jobs that were submitted with one stage in mind."""
+    max_idle_per_site: Annotated[int, Field(ge=1)] = 5_000
+    """Queued jobs that may run at one site; a job counts at each of its sites."""
+    max_idle_per_entry: Annotated[int, Field(ge=1)] = 5_000
+    """Queued jobs that may come through one entry; a job counts at each of its entries."""
+    first_wave: Annotated[int, Field(ge=1)] = 10
+    """Jobs that a stage has at a time until one has ended well since its workflow last (re)started."""
+    not_starting_seconds: Annotated[float, Field(gt=0)] = 1800.0
+    """When jobs are queued for so long and none of them has started meanwhile, no more are added."""
     files_per_job: Annotated[float, Field(gt=0)] = 1.0
+    """What a job is taken to process before jobs of the stage have shown it."""
+    recent_jobs: Annotated[int, Field(ge=1)] = 50
+    """The last jobs of a stage that show how many files a job processes and how many jobs end well."""
+    prior_jobs: Annotated[int, Field(ge=1)] = 5
+    """As how many good jobs it counts what is taken for granted before any has ended."""
+    lowest_success: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """The share of jobs that end well is never taken to be lower, however many fail."""
 
 
 class Watch(BaseModel):

@@ -11,5 +11,6 @@ from tasks import job_factory
 def submit_jobs() -> Submitted:
     """Put as many jobs into the pool as files are waiting, and take out those not needed any more."""
     report = job_factory.submit_jobs()
-    artifacts.publish("job_factory", "Jobs submitted and removed", [report])
+    done = f"{report.submitted:,} jobs were submitted and {report.removed:,} taken out; of the stages that lacked jobs:"
+    artifacts.publish("job_factory", done, report.decisions)
     return report

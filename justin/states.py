@@ -76,6 +76,26 @@ class AbortReason(StrEnum):
     WRAPPER_ERROR = "wrapper_error"
 
 
+class FactoryLimit(StrEnum):
+    """What kept the job factory from submitting more jobs for a stage."""
+
+    NOTHING_WANTED = "nothing_wanted"
+    AS_WANTED = "as_wanted"
+    RUCIO_SLOW = "rucio_slow"
+    NO_PLACE = "no_place"
+    NOT_STARTING = "not_starting"
+    POOL_NOT_STARTING = "pool_not_starting"
+    FIRST_WAVE = "first_wave"
+    STAGE_CAP = "stage_cap"
+    QUOTA = "quota"
+    IDLE_CAP = "idle_cap"
+    SITE_CAP = "site_cap"
+    ENTRY_CAP = "entry_cap"
+    POOL_CAP = "pool_cap"
+    CYCLE_CAP = "cycle_cap"
+    POOL_ERROR = "pool_error"
+
+
 class EventType(StrEnum):
     """What an event tells; `models/moves.py` says which move writes which."""
 

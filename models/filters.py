@@ -128,6 +128,9 @@ OFFERED: Final = (
 )
 """About the stage and what a site has, as far as its entries and the jobs that ran there tell."""
 
+ENTRY_FITS: Final = " AND ".join(_ENTRY_IS)
+"""That jobs of a stage may come through an entry."""
+
 STORED: Final = (
     Filter(
         "in_reach",

@@ -10,6 +10,7 @@ from justin.states import JobState
 from models.columns import big_key, document, moment, now, words
 
 _ALIVE = text("state IN ('submitted', 'started', 'processing', 'outputting')")
+_STARTED_AND_ENDED = text("finished_at IS NOT NULL AND started_at IS NOT NULL")
 _NEVER_STARTED = text("finished_at IS NOT NULL AND started_at IS NULL")
 
 
@@ -28,7 +29,9 @@ class Job(SQLModel, table=True):
         Index("jobs_alive", "state", "job_id", postgresql_where=_ALIVE),
         Index("jobs_queued", "hint_stage_id", postgresql_where=text("state = 'submitted'")),
         Index("jobs_unstarted", "hint_stage_id", "finished_at", postgresql_where=_NEVER_STARTED),
-        Index("jobs_ended", "finished_at", postgresql_where=text("finished_at IS NOT NULL AND started_at IS NOT NULL")),
+        Index("jobs_ended", "finished_at", postgresql_where=_STARTED_AND_ENDED),
+        Index("jobs_ended_of_stage", "stage_id", "finished_at", postgresql_where=_STARTED_AND_ENDED),
+        Index("jobs_last_started", "hint_stage_id", "started_at", postgresql_where=text("started_at IS NOT NULL")),
         Index("jobs_gpus", "site_id", "job_id", postgresql_where=text("gpus IS NOT NULL")),
         Index("jobs_left_in_pool", "job_id", postgresql_where=text("in_pool AND finished_at IS NOT NULL")),
     )
@@ -74,6 +77,8 @@ class Job(SQLModel, table=True):
     asked_for_files: bool = False
     was_refused: bool = False
     """Whether the system kept a file from it that it asked for: by a pause, a disabling, or an outage."""
+    processed_files: int | None = None
+    """How many of its files its jobscript processed; null until it tells."""
     jobscript_exit: int | None = None
     jobscript_start: datetime | None = moment(default=None)
     jobscript_finish: datetime | None = moment(default=None)

@@ -103,7 +103,10 @@ class Distance(SQLModel, table=True):
     """How far a storage is from a site: 0 is beside it, 100 the far end, 101 never."""
 
     __tablename__ = "distances"
-    __table_args__ = (Index("distances_nearest", "site_id", "distance", "storage_id"),)
+    __table_args__ = (
+        Index("distances_nearest", "site_id", "distance", "storage_id"),
+        Index("distances_of_storage", "storage_id", "distance"),
+    )
 
     site_id: int = Field(foreign_key="sites.site_id", primary_key=True)
     storage_id: int = Field(foreign_key="storages.storage_id", primary_key=True)

@@ -97,10 +97,10 @@ def given_files(session: Session, job_id: int, stage_id: int) -> list[GivenFile]
     return [GivenFile(file_id, did, FileState(state), tuple(pfns)) for file_id, did, state, pfns in rows]
 
 
-def store_report(session: Session, job_id: int, report: RecordResults) -> None:
-    """Keep what the jobscript took and how it ended; the log apart."""
+def store_report(session: Session, job_id: int, report: RecordResults, processed_files: int) -> None:
+    """Keep what the jobscript took, how it ended, and how many files it processed; the log apart."""
     fields = {"jobscript_exit", "jobscript_start", "jobscript_finish", "real_seconds", "cpu_seconds", "max_rss_bytes"}
-    _STORE_REPORT.run(session, job_id=job_id, **report.model_dump(include=fields))
+    _STORE_REPORT.run(session, job_id=job_id, processed_files=processed_files, **report.model_dump(include=fields))
 
 
 def reporting_job(session: Session, job_id: int) -> ReportingJob:

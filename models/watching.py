@@ -44,6 +44,17 @@ class LiveJob:
     silent_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class UseOfJobs:
+    """What the queued jobs of a stage are good for."""
+
+    stage_id: int
+    files_per_job: float
+    """That a job comes to, failures counted in; more than one counts as one."""
+    lent: int
+    """How many jobs other stages count on."""
+
+
 def stale_jobs(session: Session, seconds: float, limit: int = MOST_JOBS) -> list[WatchedJob]:
     """List running jobs that have said nothing for so long."""
     return [WatchedJob(*row) for row in _STALE_JOBS.run(session, seconds=float(seconds), limit=limit)]
@@ -55,9 +66,22 @@ def live_jobs(session: Session, after: int = 0, limit: int = MOST_JOBS) -> list[
     return [LiveJob(job_id, name, JobState(state), silent) for job_id, name, state, silent in rows]
 
 
-def surplus_jobs(session: Session, seconds: float = 0.0, limit: int = MOST_JOBS) -> list[WatchedJob]:
-    """List queued jobs, submitted so long ago or before, for which no file of their stage waits any more."""
-    return [WatchedJob(*row) for row in _SURPLUS_JOBS.run(session, seconds=float(seconds), limit=limit)]
+def surplus_jobs(
+    session: Session, seconds: float = 0.0, limit: int = MOST_JOBS, of_use: Sequence[UseOfJobs] = ()
+) -> list[WatchedJob]:
+    """List queued jobs, submitted so long ago or before, for which no file of their stage waits any more.
+
+    Where nothing is said of their use, a job is there for one file.
+    """
+    rows = _SURPLUS_JOBS.run(
+        session,
+        seconds=float(seconds),
+        limit=limit,
+        stage_ids=[one.stage_id for one in of_use],
+        files_per_job=[one.files_per_job for one in of_use],
+        lent=[one.lent for one in of_use],
+    )
+    return [WatchedJob(*row) for row in rows]
 
 
 def jobs_left_in_pool(session: Session, limit: int = MOST_JOBS) -> list[EndedJob]:

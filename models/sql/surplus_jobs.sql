@@ -1,5 +1,5 @@
--- Queued jobs beyond what could still be of use: more than there are waiting files for the stage they were meant for,
--- and none that any other stage of their quota could give them; those submitted last go first.
+-- Queued jobs beyond what could still be of use: more than the waiting files of the stage they were meant for ask for,
+-- and than other stages count on; those submitted last go first.
 -- Called by watching.surplus_jobs. Index: jobs_queued, files_waiting.
 -- moves: nothing
 WITH queued AS (
@@ -10,7 +10,10 @@ WITH queued AS (
       AND job.submitted_at < clock_timestamp() - make_interval(secs => %(seconds)s)
 ),
 useful AS (
-    SELECT hint.hint_stage_id, COALESCE(files.waiting, 0) AS waiting
+    -- Where many jobs fail, a file asks for more than one.
+    SELECT hint.hint_stage_id,
+           ceil(coalesce(files.waiting, 0) / least(1.0, coalesce(kept.files_per_job, 1.0))) + coalesce(kept.lent, 0)
+           AS jobs
     FROM (SELECT hint_stage_id, count(*) AS jobs FROM queued GROUP BY hint_stage_id) AS hint
     JOIN stages AS stage ON stage.stage_id = hint.hint_stage_id
     JOIN workflows AS workflow ON workflow.workflow_id = stage.workflow_id
@@ -20,10 +23,12 @@ useful AS (
               WHERE file.stage_id = hint.hint_stage_id AND file.state = 'unallocated'
               LIMIT hint.jobs) AS counted
     ) AS files ON workflow.state = 'running'
+    LEFT JOIN unnest(%(stage_ids)s::int[], %(files_per_job)s::float8[], %(lent)s::int[])
+              AS kept (stage_id, files_per_job, lent) ON kept.stage_id = stage.stage_id AND workflow.state = 'running'
 )
 SELECT queued.job_id, queued.jobsub_id
 FROM queued
 JOIN useful ON useful.hint_stage_id = queued.hint_stage_id
-WHERE queued.position > useful.waiting
+WHERE queued.position > useful.jobs
 ORDER BY queued.job_id DESC
 LIMIT %(limit)s

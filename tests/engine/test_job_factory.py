@@ -65,7 +65,7 @@ def in_pool(runtime: Runtime) -> list[PoolState]:
 def test_every_waiting_file_gets_one_job(runtime: Runtime) -> None:
     stage_id = make_waiting(runtime, 3, processors=2, wall_seconds=600)
     report = job_factory.submit_jobs(runtime)
-    assert (report.submitted, report.stages.split(": ")[1]) == (3, "3")
+    assert report.submitted == 3
     made = jobs(runtime)
     assert {job.hint_stage_id for job in made} == {stage_id}
     assert {(job.requested_processors, job.requested_wall_seconds) for job in made} == {(2, 900)}

@@ -7,15 +7,28 @@ from sqlmodel import col, select
 from justin.states import EventType, FileState, JobState, WorkflowState
 from models import demand, seed
 from models.database import Session
-from models.demand import JobClass, NewJob
+from models.demand import JobClass, NewJob, Place, StageDemand
 from models.jobs import Job
 from models.people import Quota
 from models.places import Site, Storage
 from models.records import Event
-from models.workflows import StageSite, StageStorage
-from tests.support.makers import SITE, STORAGE, make_files, make_job, make_site, make_stage, make_workflow
+from models.workflows import Stage, StageSite, StageStorage
+from tests.support.makers import SITE, STORAGE, key, make_files, make_job, make_site, make_stage, make_workflow
 
 ANY = JobClass(quota_id=None, hint_stage_id=None, processors=1, rss_bytes=1, wall_seconds=1)
+
+
+def places(session: Session, stage: Stage) -> list[Place]:
+    return demand.stage_places(session, [key(stage.stage_id)]).get(key(stage.stage_id), [])
+
+
+def sites(session: Session, stage: Stage) -> list[str]:
+    return [place.site for place in places(session, stage)]
+
+
+def the_demand(session: Session, stage: Stage, most_idle: int = 10) -> StageDemand:
+    (found,) = [one for one in demand.stage_demands(session, most_idle) if one.stage_id == stage.stage_id]
+    return found
 
 
 def test_a_stage_with_files_within_reach_is_in_demand(session: Session) -> None:
@@ -26,35 +39,23 @@ def test_a_stage_with_files_within_reach_is_in_demand(session: Session) -> None:
     make_files(session, stage, 1, state=FileState.ALLOCATED)
     make_job(session, hint_stage_id=stage.stage_id)
     make_job(session, stage, asked_for_files=True)
-    (found,) = demand.stage_demands(session, most_files=100)
+    (found,) = demand.stage_demands(session, most_idle=100)
     assert (found.stage_id, found.waiting_files, found.queued_jobs, found.running_jobs) == (stage.stage_id, 3, 1, 1)
-    assert (found.max_jobs, found.classads, found.sites) == (7, {"WANTS": "this"}, [SITE])
-    (found,) = demand.stage_demands(session, most_files=2)
-    assert found.waiting_files == 2
-
-
-def test_a_stage_with_enough_jobs_lacks_none(session: Session) -> None:
-    make_site(session)
-    stage = make_stage(session)
-    make_files(session, stage, 4)
-    for _ in range(2):
-        make_job(session, hint_stage_id=stage.stage_id)
-    make_job(session, stage)
-    assert len(demand.stage_demands(session, 100)) == 1
-    assert demand.stage_demands(session, 100, files_per_job=1.5) == []
-    make_job(session, hint_stage_id=stage.stage_id)
-    assert demand.stage_demands(session, 100) == []
+    assert (found.max_jobs, found.classads) == (7, {"WANTS": "this"})
+    assert sites(session, stage) == [SITE]
+    (found,) = demand.stage_demands(session, most_idle=1)
+    assert found.waiting_files == 2, "as many as one more job and the running one could take"
 
 
 def test_a_greater_distance_reaches_more_sites(session: Session) -> None:
     make_site(session)
     make_site(session, "CH_CERN", distances={STORAGE: 50})
-    make_files(session, make_stage(session, max_distance=50))
-    (found,) = demand.stage_demands(session, 10)
-    assert found.sites == ["CH_CERN", SITE]
+    stage = make_stage(session, max_distance=50)
+    make_files(session, stage)
+    assert sites(session, stage) == ["CH_CERN", SITE]
 
 
-def test_what_cannot_run_is_in_no_demand(session: Session) -> None:
+def test_what_cannot_run_is_nowhere_in_demand(session: Session) -> None:
     site_id = make_site(session)
     stage = make_stage(session)
     make_files(session, stage, 2)
@@ -69,7 +70,9 @@ def test_what_cannot_run_is_in_no_demand(session: Session) -> None:
         before = getattr(row, name)
         setattr(row, name, value)
         session.flush()
-        empty = demand.stage_demands(session, 10) == []
+        found = [one for one in demand.stage_demands(session, 10) if one.waiting_files]
+        empty = not (found and sites(session, stage))
+        assert empty == (not found), "files are counted where there are sites"
         setattr(row, name, before)
         session.flush()
         return empty
@@ -87,7 +90,9 @@ def test_what_cannot_run_is_in_no_demand(session: Session) -> None:
     ):
         session.add(row)
         session.flush()
-        assert demand.stage_demands(session, 10) == []
+        assert the_demand(session, stage).waiting_files == 0
+        assert the_demand(session, stage).files_wait
+        assert sites(session, stage) == []
         session.delete(row)
         session.flush()
 
