@@ -101,7 +101,7 @@ def _assembled(url: str, pool: Pool) -> Iterator[Runtime]:
     settings = Settings(
         database=Database(url=SecretStr(url)),
         pool=PoolSettings(kind="condor", collector=pool.collector, token_directory=pool.token_directory),
-        factory=Factory(max_submit_per_cycle=JOBS, max_idle_per_stage=JOBS),
+        factory=Factory(max_submit_per_cycle=JOBS, max_idle_per_stage=JOBS, first_wave=JOBS),
     )
     runtime = wiring.assemble(settings, "justin-benchmark")
     yield runtime

@@ -75,10 +75,14 @@ class Spare:
 
 
 def borrow(spares: Sequence[Spare], stage: StageDemand, sites: Collection[str], wanted: int) -> int:
-    """Let a stage count on jobs that others can spare and that find its files in reach wherever they start."""
+    """Let a stage count on jobs that others can spare and that may run just where its own would.
+
+    Where they may run elsewhere too they may find none of its files in reach; where they may run in fewer places, and
+    nothing starts there, the stage would wait for them.
+    """
     of_class, borrowed = requirement_class(stage), 0
     for spare in spares:
-        if spare.of_class == of_class and spare.stage_id != stage.stage_id and spare.sites <= set(sites):
+        if spare.of_class == of_class and spare.stage_id != stage.stage_id and spare.sites == frozenset(sites):
             jobs = min(spare.jobs - spare.lent, wanted - borrowed)
             spare.lent += jobs
             borrowed += jobs

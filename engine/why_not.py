@@ -19,7 +19,7 @@ from models.database import Session
 from models.queries import files, places, stages, why_not
 from models.queries.files import FileFilter
 from models.queries.stages import StageRow
-from models.queries.why_not import Pair, StageJobs, Waiting
+from models.queries.why_not import Pair, Waiting
 
 MOST_CHANGES = 10
 FARTHEST = 100
@@ -71,7 +71,7 @@ def _stage(session: Session, row: StageRow, site: str | None, file: FileView | N
         changes=changes(pairs, waiting)[:MOST_CHANGES],
         removed=removed(pairs, waiting),
         places=verdicts(pairs, waiting),
-        pool=_pool(row, why_not.stage_jobs(session, row.stage_id)),
+        pool=_pool(session, row),
     )
     return explanation.model_copy(update={"answer": why_not_answers.stage(explanation, file)})
 
@@ -157,7 +157,8 @@ def _verdict(pair: Pair, waiting_files: int) -> PlaceVerdict:
     )
 
 
-def _pool(row: StageRow, jobs: list[StageJobs]) -> PoolVerdict:
+def _pool(session: Session, row: StageRow) -> PoolVerdict:
+    jobs = why_not.stage_jobs(session, row.stage_id)
     queued = next((one for one in jobs if one.state is JobState.SUBMITTED), None)
     return PoolVerdict(
         queued_jobs=queued.jobs if queued else 0,
@@ -168,4 +169,5 @@ def _pool(row: StageRow, jobs: list[StageJobs]) -> PoolVerdict:
             for one in jobs
             if one is not queued
         ],
+        factory=why_not.factory_decision(session, row.stage_id),
     )

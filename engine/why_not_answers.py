@@ -2,6 +2,10 @@
 
 from justin.schemas.explanations import PoolVerdict, StageExplanation
 from justin.schemas.views import FileView
+from justin.states import FactoryLimit
+
+_CONTENT = {FactoryLimit.AS_WANTED, FactoryLimit.NOTHING_WANTED}
+"""When there are as many jobs as the job factory wants."""
 
 _MINUTE_SECONDS = 60
 _HOUR_SECONDS = 3600
@@ -45,6 +49,8 @@ def _pool(pool: PoolVerdict) -> str:
     ended = sum(one.jobs for one in pool.ended_unstarted)
     if ended:
         said += f"; {ended:,} ended without a start in the last day: {_why_ended(pool)}"
+    if pool.factory and pool.factory.limited_by not in _CONTENT:
+        said = f"{said.rstrip('.')}; no more are submitted: {pool.factory.sentence}"
     return said.rstrip(".")
 
 

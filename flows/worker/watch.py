@@ -1,6 +1,7 @@
 """Looking for work that waits, and running the agents it waits for."""
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,8 @@ from flows.worker.nudges import Nudges
 LOG = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS: Final = 1.0
+REST: Final = 10.0
+"""Times as long as looking took: where there is much to look at, it is done more rarely."""
 
 
 async def nudge(worker: InProcessWorker, deployments: Mapping[str, UUID]) -> None:
@@ -22,9 +25,12 @@ async def nudge(worker: InProcessWorker, deployments: Mapping[str, UUID]) -> Non
     nudges = Nudges()
     async with anyio.create_task_group() as group:
         while True:
-            for agent in nudges.due(await anyio.to_thread.run_sync(_waiting)):
+            began = time.monotonic()
+            waiting = await anyio.to_thread.run_sync(_waiting)
+            took = time.monotonic() - began
+            for agent in nudges.due(waiting):
                 group.start_soon(_run, worker, agent, deployments[agent])
-            await anyio.sleep(LOOK_EVERY_SECONDS)
+            await anyio.sleep(max(LOOK_EVERY_SECONDS, REST * took))
 
 
 async def _run(worker: InProcessWorker, agent: str, deployment_id: UUID) -> None:

@@ -13,6 +13,7 @@ from justin.schemas.explanations import (
     AvoidedNodeView,
     Change,
     EndedUnstarted,
+    FactoryView,
     FilterCount,
     PlaceVerdict,
     PoolVerdict,
@@ -83,6 +84,8 @@ def _show(screen: Screen, stage: StageExplanation, limit: int) -> None:
     _part(screen, _PLACES, stage.places, limit)
     screen.say(f"\n{_pool(stage.pool)}", stage.pool)
     _part(screen, _ENDED, stage.pool.ended_unstarted, limit)
+    if stage.pool.factory:
+        screen.say(_factory(stage.pool.factory), stage.pool)
     screen.say("", stage)
 
 
@@ -95,3 +98,10 @@ def _part(screen: Screen, columns: list[Column[Item]], rows: list[Item], limit: 
 def _pool(pool: PoolVerdict) -> str:
     oldest = f", the oldest for {duration(pool.oldest_queued_seconds)}" if pool.queued_jobs else ""
     return f"Jobs of the stage: {pool.queued_jobs:,} queued{oldest}; {pool.running_jobs:,} running."
+
+
+def _factory(told: FactoryView) -> str:
+    counts = f"{told.wanted_jobs:,} more wanted, {told.submitted_jobs:,} submitted"
+    seen = f"a job is taken to process {told.files_per_job:.3g} files, {told.success_rate:.0%} of jobs to end well"
+    sites = f" Jobs go to {', '.join(told.sites)}." if told.sites else ""
+    return f"The job factory at {utc(told.decided_at)} UTC: {counts} ({seen}). {told.sentence}{sites}"

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from justin.schemas.views import FileView, View
-from justin.states import FileState, JobState
+from justin.states import FactoryLimit, FileState, JobState
 
 
 class PlaceVerdict(View):
@@ -50,6 +50,28 @@ class EndedUnstarted(View):
     """Ago."""
 
 
+class FactoryView(View):
+    """What the job factory made of a stage when it last looked."""
+
+    decided_at: datetime
+    waiting_files: int
+    """Within reach, counted as far as they could matter."""
+    queued_jobs: int
+    running_jobs: int
+    files_per_job: float
+    """That a job is taken to process."""
+    success_rate: float
+    """The share of jobs that are taken to end well."""
+    wanted_jobs: int
+    """More than there were."""
+    submitted_jobs: int
+    limited_by: FactoryLimit
+    sentence: str
+    """Why there were no more."""
+    sites: list[str]
+    """Where the stage's queued jobs may run; where they could, when none is queued."""
+
+
 class PoolVerdict(View):
     """What the pool makes of the jobs that were submitted for a stage."""
 
@@ -57,6 +79,8 @@ class PoolVerdict(View):
     oldest_queued_seconds: float | None
     running_jobs: int
     ended_unstarted: list[EndedUnstarted]
+    factory: FactoryView | None = None
+    """None when the job factory has not looked at the stage, or does not any more."""
 
 
 class StageExplanation(View):

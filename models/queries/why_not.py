@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from justin.schemas.explanations import FactoryView
 from justin.states import JobState
 from models import filters
 from models.database import Session
@@ -10,6 +11,7 @@ from models.statements import load
 _WHY_NOT = load("why_not", unmet=filters.all_unmet(filters.ALL))
 _WAITING_BY_PLACEMENT = load("waiting_by_placement")
 _JOBS_OF_STAGE = load("jobs_of_stage")
+_FACTORY_DECISION = load("factory_decision")
 
 LATELY_SECONDS = 86_400.0
 """How far back jobs count that ended without a start."""
@@ -62,3 +64,8 @@ def stage_jobs(session: Session, stage_id: int) -> list[StageJobs]:
     """Count the stage's queued jobs, and those of the last day that ended without a start, by how."""
     rows = _JOBS_OF_STAGE.run(session, stage_id=stage_id, seconds=LATELY_SECONDS, limit=MOST_ENDS)
     return [StageJobs(JobState(state), message, jobs, seconds) for state, message, jobs, seconds in rows]
+
+
+def factory_decision(session: Session, stage_id: int) -> FactoryView | None:
+    """Return what the job factory decided for the stage when it last looked at it."""
+    return next(iter(_FACTORY_DECISION.read(session, FactoryView, stage_id=stage_id)), None)
