@@ -40,13 +40,13 @@ class Decided:
     running: int
     wanted: int
     submitted: int
-    limited_by: str
+    limited_by: FactoryLimit
     why: str
     sites: str
 
     def __bool__(self) -> bool:
-        """Say whether the stage lacked jobs."""
-        return bool(self.wanted)
+        """Say whether the stage lacked jobs, or can have none."""
+        return self.limited_by is not FactoryLimit.NOTHING_WANTED
 
 
 @dataclass(frozen=True, slots=True)

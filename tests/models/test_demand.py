@@ -1,13 +1,17 @@
 """How many jobs each stage could use, and jobs that are made known before they start."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from sqlmodel import col, select
 
-from justin.states import EventType, FileState, JobState, WorkflowState
+from justin.states import EventType, FactoryLimit, FileState, JobState, WorkflowState
 from models import demand, seed
 from models.database import Session
-from models.demand import JobClass, NewJob, Place, StageDemand
+from models.demand import JobClass, NewJob, Place, StageDecision, StageDemand
+from models.factory import FactoryDecision
 from models.jobs import Job
 from models.people import Quota
 from models.places import Site, Storage
@@ -95,6 +99,162 @@ def test_what_cannot_run_is_nowhere_in_demand(session: Session) -> None:
         assert sites(session, stage) == []
         session.delete(row)
         session.flush()
+
+
+def ended(session: Session, stage: Stage, state: JobState, minutes: float = 5, **values: Any) -> None:
+    """Make a job of the stage that ran for a minute and ended so long ago."""
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    make_job(session, stage, state=state, **({"started_at": at - timedelta(minutes=1), "finished_at": at} | values))
+
+
+def test_jobs_that_ended_tell_of_success_and_files_per_job(session: Session) -> None:
+    make_site(session)
+    stage = make_stage(session)
+    make_files(session, stage, 1)
+    ended(session, stage, JobState.FINISHED, processed_files=7)
+    ended(session, stage, JobState.FINISHED, processed_files=0)
+    ended(session, stage, JobState.JOBSCRIPT_ERROR, processed_files=3)
+    for state in (JobState.STALLED, JobState.ABORTED, JobState.NONE_PROCESSED, JobState.TIMED_OUT):
+        ended(session, stage, state)
+    found = the_demand(session, stage)
+    assert (found.ended_jobs, found.good_jobs, found.fruitful_jobs, found.processed_files) == (7, 2, 1, 7)
+    ended(session, stage, JobState.NOTUSED)
+    ended(session, stage, JobState.NONE_PROCESSED, was_refused=True)
+    ended(session, stage, JobState.STALLED, started_at=None)
+    make_job(session, stage)
+    assert the_demand(session, stage).ended_jobs == 7
+
+
+def test_jobs_from_before_the_last_start_tell_nothing(session: Session) -> None:
+    make_site(session)
+    workflow = make_workflow(session, started_at=datetime.now(UTC) - timedelta(minutes=10))
+    stage = make_stage(session, workflow)
+    ended(session, stage, JobState.FINISHED, minutes=11)
+    ended(session, stage, JobState.FINISHED, minutes=9.5)
+    assert the_demand(session, stage).ended_jobs == 0
+    ended(session, stage, JobState.FINISHED, minutes=8)
+    assert the_demand(session, stage).good_jobs == 1
+
+
+def test_the_newest_jobs_are_looked_at(session: Session) -> None:
+    make_site(session)
+    stage = make_stage(session)
+    for minutes in range(1, 8):
+        ended(session, stage, JobState.FINISHED if minutes < 3 else JobState.STALLED, minutes)
+    (found,) = demand.stage_demands(session, 10, recent_jobs=4)
+    assert (found.ended_jobs, found.good_jobs) == (4, 2)
+
+
+def test_files_are_counted_as_far_as_jobs_could_take_them(session: Session) -> None:
+    make_site(session)
+    stage = make_stage(session)
+    make_files(session, stage, 30)
+    assert the_demand(session, stage, most_idle=4).waiting_files == 4
+    ended(session, stage, JobState.FINISHED, processed_files=3)
+    assert the_demand(session, stage, most_idle=4).waiting_files == 12
+
+
+def test_queued_jobs_are_told_by_how_long_they_wait_and_when_one_started(session: Session) -> None:
+    make_site(session)
+    stage, other = make_stage(session), make_stage(session)
+    assert (the_demand(session, stage).oldest_queued_seconds, the_demand(session, stage).last_start_seconds) == (
+        None,
+        None,
+    )
+    for minutes in (20, 10):
+        at = datetime.now(UTC) - timedelta(minutes=minutes)
+        make_job(session, hint_stage_id=stage.stage_id, submitted_at=at)
+        # A job that was meant for the stage tells of it, whatever stage it serves.
+        make_job(session, other, hint_stage_id=stage.stage_id, started_at=at)
+    found = the_demand(session, stage)
+    assert (found.queued_jobs, found.all_queued_jobs, found.quota_jobs) == (2, 2, 2)
+    assert round(found.oldest_queued_seconds or 0, -2) == 1200
+    assert round(found.last_start_seconds or 0, -2) == 600
+
+
+def test_files_out_of_reach_ask_for_no_jobs(session: Session) -> None:
+    make_site(session, distances={"NEAR": 0, "FAR": 50})
+    stage = make_stage(session, max_distance=10)
+    make_files(session, stage, 3, storages=["FAR"])
+    assert (the_demand(session, stage).waiting_files, the_demand(session, stage).files_wait) == (0, True)
+    make_files(session, stage, 2, storages=["FAR", "NEAR"])
+    assert the_demand(session, stage).waiting_files == 2
+
+
+FITS: dict[str, Any] = {"processors": 8, "rss_bytes": 16 << 30, "wall_seconds": 86_400}
+
+
+def test_a_stage_goes_through_the_entries_that_fit(session: Session) -> None:
+    site_id = make_site(session)
+    make_site(session, "Unknown", distances={STORAGE: 0})
+    stage = make_stage(session, processors=4, image="/cvmfs/image")
+    make_files(session, stage)
+    assert places(session, stage) == [Place(SITE, None), Place("Unknown", None)]
+    entries: dict[str, dict[str, Any]] = {
+        "Fits": {},
+        "NothingKnown": {"rss_bytes": 0, "wall_seconds": 0},
+        "NoContainer": {"inner_container": False},
+        "Small": {"processors": 2},
+        "Short": {"wall_seconds": 60},
+        "Lean": {"rss_bytes": 1 << 20},
+        "GpusAlone": {"gpus": 1, "gpus_always": True},
+        "Off": {"enabled": False},
+    }
+    for name, values in entries.items():
+        seed.ensure_entry(session, name, site_id, **(FITS | values))
+    assert places(session, stage) == [Place(SITE, ("Fits", "NothingKnown")), Place("Unknown", None)]
+    stage.gpus = 1
+    assert places(session, stage) == [Place(SITE, ("GpusAlone",)), Place("Unknown", None)]
+    stage.gpus = 2
+    assert sites(session, stage) == ["Unknown"]
+
+
+@pytest.mark.parametrize("entry", [{"enabled": False}, {"processors": 1}, {"gpus": 1, "gpus_always": True}])
+def test_a_stage_that_fits_nowhere_has_no_files_in_reach(session: Session, entry: dict[str, Any]) -> None:
+    site_id = make_site(session)
+    stage = make_stage(session, processors=4)
+    make_files(session, stage)
+    seed.ensure_entry(session, "One", site_id, **(FITS | entry))
+    assert sites(session, stage) == []
+    assert (the_demand(session, stage).waiting_files, the_demand(session, stage).files_wait) == (0, True)
+
+
+def decision(stage: Stage, **values: Any) -> StageDecision:
+    row: dict[str, Any] = dict.fromkeys(("waiting_files", "queued_jobs", "running_jobs", "wanted_jobs"), 0)
+    row |= {"files_per_job": 1.0, "success_rate": 1.0, "submitted_jobs": 0, "sites": (), "entries": ()}
+    row |= {"limited_by": FactoryLimit.AS_WANTED, "sentence": "Well."}
+    return StageDecision(stage_id=key(stage.stage_id), **(row | values))
+
+
+def test_a_decision_is_kept_until_the_next_and_for_running_stages_alone(session: Session) -> None:
+    make_site(session)
+    stage, other = make_stage(session), make_stage(session)
+    demand.put_decisions(session, [decision(stage), decision(other, limited_by=FactoryLimit.QUOTA)])
+    demand.put_decisions(session, [decision(stage, wanted_jobs=3)])
+    kept = {row.stage_id: row for row in session.exec(select(FactoryDecision))}
+    assert kept[key(stage.stage_id)].wanted_jobs == 3
+    assert kept[key(other.stage_id)].limited_by is FactoryLimit.QUOTA
+    demand.forget_decisions(session, [key(other.stage_id)])
+    assert session.exec(select(FactoryDecision.stage_id)).all() == [other.stage_id]
+
+
+def test_it_is_known_where_queued_jobs_may_run(session: Session) -> None:
+    make_site(session)
+    stage = make_stage(session)
+
+    def known(queued: int, submitted: int, *sites: str) -> list[str]:
+        made = decision(
+            stage, queued_jobs=queued, submitted_jobs=submitted, sites=sites, entries=[f"{s}_1" for s in sites]
+        )
+        demand.put_decisions(session, [made])
+        found = the_demand(session, stage)
+        assert found.queued_entries == [f"{site}_1" for site in found.queued_sites]
+        return found.queued_sites
+
+    assert known(0, 5, "B") == ["B"]
+    assert known(5, 0, "A") == ["B"], "nothing was submitted there"
+    assert known(5, 2, "A") == ["A", "B"], "some are here, some are there"
+    assert known(0, 0, "C") == ["C"], "those that were queued have gone"
 
 
 def test_new_jobs_are_submitted_once_and_told(session: Session) -> None:

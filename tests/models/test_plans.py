@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from justin.states import JobState
-from models import database, matching
+from models import database, demand, matching
 from models.database import Database, Session
 from models.statements import Statement, load, raw_connection
 from tests.support.makers import key, make_files, make_job, make_site, make_stage
@@ -83,6 +83,10 @@ def a_job(session: Session) -> int:
     return key(job_id)
 
 
+def stage_ids(session: Session) -> list[int]:
+    return [one for (one,) in raw_connection(session).execute("SELECT stage_id FROM stages").fetchall()]
+
+
 def test_claim_reads_a_handful_of_rows(large: Database) -> None:
     with database.session(large) as session:
         claim = load("claim_files")
@@ -126,3 +130,15 @@ def test_choice_of_stages_reads_two_rows_for_each(large: Database, reach: int) -
         found = scans(session, statement, **parameters, **flags, **gpus, gpu_runtime=0, gpu_names=[])
     assert indexes(found, "files") == {"files_waiting"}
     assert rows_read(found, "files") <= 2 * LIMIT
+
+
+def test_the_job_factory_reads_what_could_matter(large: Database) -> None:
+    """Of 200 waiting files of each of five stages as many as jobs could take; of the processed ones none."""
+    with database.session(large) as session:
+        parameters = {"most_idle": 10, "files_per_job": 1.0, "recent_jobs": 50}
+        found = scans(session, demand._STAGE_DEMAND, **parameters)
+        places = scans(session, demand._STAGE_PLACES, stage_ids=[key(one) for one in stage_ids(session)])
+    assert indexes(found, "files") == indexes(places, "files") == {"files_waiting"}
+    assert rows_read(found, "files") <= 5 * (10 + 2)
+    assert rows_read(places, "files") <= 5 * 2
+    assert indexes(found, "jobs") <= {"jobs_alive", "jobs_queued", "jobs_ended_of_stage", "jobs_last_started"}

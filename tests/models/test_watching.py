@@ -7,7 +7,9 @@ import pytest
 from justin.states import ACTIVE_JOB_STATES, TERMINAL_JOB_STATES, FileState, JobState, WorkflowState
 from models import watching
 from models.database import Session
-from tests.support.makers import make_files, make_job, make_stage, make_workflow
+from models.watching import UseOfJobs
+from models.workflows import Workflow
+from tests.support.makers import key, make_files, make_job, make_stage, make_workflow
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(hours=2)
@@ -41,6 +43,21 @@ def test_jobs_beyond_the_waiting_files_are_surplus(session: Session) -> None:
     make_job(session, stage, hint_stage_id=stage.stage_id)
     assert [job.job_id for job in watching.surplus_jobs(session)] == [job.job_id for job in reversed(jobs[2:])]
     assert watching.surplus_jobs(session, seconds=60) == []
+
+
+def test_jobs_that_fail_often_or_are_counted_on_by_others_are_kept(session: Session) -> None:
+    stage = make_stage(session)
+    make_files(session, stage, 2)
+    for _ in range(9):
+        make_job(session, hint_stage_id=stage.stage_id)
+
+    def surplus(files_per_job: float, lent: int = 0) -> int:
+        return len(watching.surplus_jobs(session, of_use=[UseOfJobs(key(stage.stage_id), files_per_job, lent)]))
+
+    assert [surplus(1.0), surplus(20.0), surplus(0.5), surplus(0.3)] == [7, 7, 5, 2]
+    assert [surplus(1.0, lent=3), surplus(1.0, lent=7), surplus(1.0, lent=70)] == [4, 0, 0]
+    session.get_one(Workflow, stage.workflow_id).state = WorkflowState.PAUSED
+    assert surplus(0.1, lent=70) == 9
 
 
 @pytest.mark.parametrize("state", sorted(set(WorkflowState) - {WorkflowState.RUNNING}))
