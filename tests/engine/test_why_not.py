@@ -9,8 +9,8 @@ from sqlmodel import select
 from engine import why_not, why_not_answers
 from engine.errors import NotFound
 from engine.runtime import Runtime
-from justin.schemas.explanations import Change, EndedUnstarted, PoolVerdict, StageExplanation
-from justin.states import FileState, JobState, WorkflowState
+from justin.schemas.explanations import Change, EndedUnstarted, FactoryView, PoolVerdict, StageExplanation
+from justin.states import FactoryLimit, FileState, JobState, WorkflowState
 from models import filters
 from models.places import AvoidedNode, Site, Storage
 from models.queries import files
@@ -129,6 +129,25 @@ def test_the_answer_tells_of_the_pool_when_nothing_else_is_wrong() -> None:
         "3,200 files wait, and jobs may have them now: 12 jobs are queued, the oldest for 2 h;"
         " 4 ended without a start in the last day: The pool holds the job."
     )
+
+
+@pytest.mark.parametrize(
+    ("limited_by", "more"),
+    [
+        (FactoryLimit.QUOTA, "; no more are submitted: The quota is used up."),
+        (FactoryLimit.AS_WANTED, "."),
+        (FactoryLimit.NOTHING_WANTED, "."),
+    ],
+)
+def test_the_answer_tells_what_keeps_the_job_factory_from_more(limited_by: FactoryLimit, more: str) -> None:
+    factory = FactoryView(
+        decided_at=datetime.now(UTC), waiting_files=3200, queued_jobs=0, running_jobs=0, files_per_job=1.0,
+        success_rate=1.0, wanted_jobs=3200, submitted_jobs=0, limited_by=limited_by, sentence="The quota is used up.",
+        sites=[],
+    )  # fmt: skip
+    pool = PoolVerdict(queued_jobs=0, oldest_queued_seconds=None, running_jobs=0, ended_unstarted=[], factory=factory)
+    answer = why_not_answers.stage(explained(open_files=3200, pool=pool))
+    assert answer == f"3,200 files wait, and jobs may have them now: no job is queued{more}"
 
 
 @pytest.fixture
