@@ -17,11 +17,6 @@ class Rates:
     """Processed by a job that ends well."""
     success_rate: float
 
-    @property
-    def files(self) -> float:
-        """What one more job comes to, failures counted in."""
-        return self.files_per_job * self.success_rate
-
 
 def rates(stage: StageDemand, limits: Factory) -> Rates:
     """Say what a job of the stage comes to.
@@ -42,7 +37,9 @@ def useful_jobs(stage: StageDemand, of: Rates) -> int:
     """
     asked = max(0, stage.running_jobs - stage.unasked_jobs)
     taken = asked * max(0.0, of.files_per_job - 1) / 2 * of.success_rate
-    return max(0, math.ceil((stage.waiting_files - taken) / of.files) - max(0, stage.unasked_jobs))
+    good_jobs = math.ceil((stage.waiting_files - taken) / of.files_per_job)
+    # Rounded down, so that a few files are not given more jobs for the sake of a rare failure.
+    return max(0, math.floor(good_jobs / of.success_rate) - max(0, stage.unasked_jobs))
 
 
 def requirement_class(stage: StageDemand) -> tuple[object, ...]:

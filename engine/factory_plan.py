@@ -48,7 +48,7 @@ class StagePlan:
     @property
     def use(self) -> UseOfJobs:
         """Say what the stage's queued jobs are good for."""
-        return UseOfJobs(self.stage.stage_id, self.rates.files, self.spare.lent)
+        return UseOfJobs(self.stage.stage_id, self.rates.files_per_job, self.rates.success_rate, self.spare.lent)
 
 
 @dataclass(slots=True)

@@ -50,7 +50,8 @@ class UseOfJobs:
 
     stage_id: int
     files_per_job: float
-    """That a job comes to, failures counted in; more than one counts as one."""
+    """More than one counts as one."""
+    success_rate: float
     lent: int
     """How many jobs other stages count on."""
 
@@ -79,6 +80,7 @@ def surplus_jobs(
         limit=limit,
         stage_ids=[one.stage_id for one in of_use],
         files_per_job=[one.files_per_job for one in of_use],
+        success_rates=[one.success_rate for one in of_use],
         lent=[one.lent for one in of_use],
     )
     return [WatchedJob(*row) for row in rows]

@@ -6,6 +6,7 @@ from models import database, seed
 from models.database import Session
 
 GIB = 1 << 30
+SLOT_PROCESSORS = 8
 SLOT_RSS_BYTES = 4 * GIB
 SLOT_WALL_SECONDS = 86_400
 FAR_DISTANCE = {True: 20, False: 90}
@@ -26,7 +27,8 @@ def settle(grid: Grid) -> None:
 def _write(session: Session, grid: Grid) -> None:
     sites = {site: seed.ensure_site(session, site.name, country=site.country) for site in grid.sites}
     for site, site_id in sites.items():
-        seed.ensure_entry(session, site.entry, site_id, rss_bytes=SLOT_RSS_BYTES, wall_seconds=SLOT_WALL_SECONDS)
+        slots = {"processors": SLOT_PROCESSORS, "rss_bytes": SLOT_RSS_BYTES, "wall_seconds": SLOT_WALL_SECONDS}
+        seed.ensure_entry(session, site.entry, site_id, **slots)
         storage_id = seed.ensure_storage(session, site.rse, site_id=site_id, country=site.country)
         for other, other_id in sites.items():
             distance = 0 if other == site else FAR_DISTANCE[other.country == site.country]

@@ -12,8 +12,8 @@ WITH queued AS (
 useful AS (
     -- Where many jobs fail, a file asks for more than one.
     SELECT hint.hint_stage_id,
-           ceil(coalesce(files.waiting, 0) / least(1.0, coalesce(kept.files_per_job, 1.0))) + coalesce(kept.lent, 0)
-           AS jobs
+           ceil(ceil(coalesce(files.waiting, 0) / least(1.0, coalesce(kept.files_per_job, 1.0)))
+                / coalesce(kept.success_rate, 1.0)) + coalesce(kept.lent, 0) AS jobs
     FROM (SELECT hint_stage_id, count(*) AS jobs FROM queued GROUP BY hint_stage_id) AS hint
     JOIN stages AS stage ON stage.stage_id = hint.hint_stage_id
     JOIN workflows AS workflow ON workflow.workflow_id = stage.workflow_id
@@ -23,8 +23,8 @@ useful AS (
               WHERE file.stage_id = hint.hint_stage_id AND file.state = 'unallocated'
               LIMIT hint.jobs) AS counted
     ) AS files ON workflow.state = 'running'
-    LEFT JOIN unnest(%(stage_ids)s::int[], %(files_per_job)s::float8[], %(lent)s::int[])
-              AS kept (stage_id, files_per_job, lent) ON kept.stage_id = stage.stage_id AND workflow.state = 'running'
+    LEFT JOIN unnest(%(stage_ids)s::int[], %(files_per_job)s::float8[], %(success_rates)s::float8[], %(lent)s::int[])
+              AS kept (stage_id, files_per_job, success_rate, lent) ON kept.stage_id = stage.stage_id AND workflow.state = 'running'
 )
 SELECT queued.job_id, queued.jobsub_id
 FROM queued

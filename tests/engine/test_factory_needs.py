@@ -47,6 +47,8 @@ def test_however_many_jobs_fail_there_is_a_floor() -> None:
         ({"waiting_files": 7}, ONE_EACH, 7),
         ({"waiting_files": 7}, Rates(3.0, 1.0), 3),
         ({"waiting_files": 7}, Rates(1.0, 0.5), 14),
+        ({"waiting_files": 1}, Rates(1.0, 0.6), 1),
+        ({"waiting_files": 7}, Rates(3.0, 0.6), 5),
         ({"waiting_files": 7, "running_jobs": 3, "unasked_jobs": 2}, ONE_EACH, 5),
         ({"waiting_files": 7, "running_jobs": 3}, Rates(3.0, 1.0), 2),
         ({"waiting_files": 7, "running_jobs": 7}, Rates(3.0, 1.0), 0),
@@ -66,7 +68,7 @@ def test_no_more_jobs_are_of_use_than_files_ask_for(
 ) -> None:
     stage = make_demand(waiting_files=waiting, running_jobs=running, unasked_jobs=unasked)
     useful = factory_needs.useful_jobs(stage, Rates(files, success))
-    assert 0 <= useful <= waiting / (files * success) + 1
+    assert 0 <= useful <= (waiting / files + 1) / success
 
 
 @given(good=counts, bad=counts, files=counts, most=st.integers(1, 100))

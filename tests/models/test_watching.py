@@ -51,13 +51,14 @@ def test_jobs_that_fail_often_or_are_counted_on_by_others_are_kept(session: Sess
     for _ in range(9):
         make_job(session, hint_stage_id=stage.stage_id)
 
-    def surplus(files_per_job: float, lent: int = 0) -> int:
-        return len(watching.surplus_jobs(session, of_use=[UseOfJobs(key(stage.stage_id), files_per_job, lent)]))
+    def surplus(files: float = 1.0, success: float = 1.0, lent: int = 0) -> int:
+        return len(watching.surplus_jobs(session, of_use=[UseOfJobs(key(stage.stage_id), files, success, lent)]))
 
-    assert [surplus(1.0), surplus(20.0), surplus(0.5), surplus(0.3)] == [7, 7, 5, 2]
-    assert [surplus(1.0, lent=3), surplus(1.0, lent=7), surplus(1.0, lent=70)] == [4, 0, 0]
+    assert [surplus(1.0), surplus(20.0), surplus(0.7), surplus(0.5)] == [7, 7, 6, 5]
+    assert [surplus(success=0.5), surplus(success=0.3), surplus(0.7, 0.6)] == [5, 2, 4]
+    assert [surplus(lent=3), surplus(lent=7), surplus(lent=70)] == [4, 0, 0]
     session.get_one(Workflow, stage.workflow_id).state = WorkflowState.PAUSED
-    assert surplus(0.1, lent=70) == 9
+    assert surplus(success=0.1, lent=70) == 9
 
 
 @pytest.mark.parametrize("state", sorted(set(WorkflowState) - {WorkflowState.RUNNING}))
