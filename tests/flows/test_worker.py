@@ -59,6 +59,7 @@ def test_every_agent_runs_and_shows_what_it_did(prefect: Prefect, worker: Worker
     assert any(run["id"] not in asked_for for run in prefect.runs() if not run["auto_scheduled"])
     wait_until(lambda: any(each["key"] == "finder" for each in prefect.ask("artifacts/latest/filter")))
     # No site is known, and the job factory shows that it can do nothing.
+    prefect.run("job_factory")
     wait_until(lambda: any("no_place" in each["data"] for each in prefect.ask("artifacts/latest/filter")))
     wait_until(lambda: any(each["name"] == "engine.finder" for each in prefect.ask("logs/filter", limit=200)))
     assert failed_before == prefect.agents("FAILED", "CRASHED")
