@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine import job_watch
+from engine import job_logs, job_watch
 from engine.ports import PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -58,7 +58,7 @@ def test_jobs_make_outputs_at_their_sites_and_leave_nothing_in_the_queue(
 
     names = [row["jobsub_id"] for row in running.rows.jobs(workflow_id)]
     condor_pool.wait_for(names, PoolState.COMPLETED)
-    assert job_watch.watch_jobs(running.runtime).logs == JOBS
+    assert job_logs.keep_logs(running.runtime).logs == JOBS
     wait_until(lambda: not condor_pool.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"))
 
 
