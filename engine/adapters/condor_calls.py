@@ -59,9 +59,9 @@ def query(schedd: str, clusters: Sequence[int]) -> list[dict[str, Any]]:
 
 def clock(schedd: str) -> int:
     """Return what time a schedd has, in seconds since 1970."""
-    return int(
-        htcondor2.Collector().directQuery(htcondor2.DaemonType.Schedd, schedd, ["MyCurrentTime"])["MyCurrentTime"]
-    )
+    # A daemon answers a collector's questions about itself.
+    (ad,) = htcondor2.Collector(_located(schedd)).query(htcondor2.AdType.Schedd, projection=["MyCurrentTime"])
+    return int(ad["MyCurrentTime"])
 
 
 def changed(schedd: str, since: int) -> list[dict[str, Any]]:
@@ -139,7 +139,15 @@ def _outcome(call: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schedd(name: str) -> htcondor2.Schedd:
-    return htcondor2.Schedd(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, name))
+    return htcondor2.Schedd(_located(name))
+
+
+def _located(schedd: str) -> classad2.ClassAd:
+    place = htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, schedd)
+    if place is None:
+        # None would stand for any other.
+        raise OSError("the collector does not know it")
+    return place
 
 
 def _among(clusters: Sequence[int]) -> str:
