@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from engine import pool_removals
 from engine.chunks import chunks
 from engine.errors import EngineError, ServiceRefused, Unavailable
+from engine.pool_looks import OUT_OF_POOL
 from engine.ports import PoolLog, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -18,7 +20,6 @@ from models.watching import EndedJob
 
 LOG = logging.getLogger(__name__)
 
-OUT_OF_POOL: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
 ENDED_BY_US: Final = frozenset({JobState.REMOVED, JobState.STALLED})
 LINGERING_SECONDS: Final = 3600.0
 """After which a job that has reported its end and stays in the pool is taken out."""
@@ -84,9 +85,7 @@ def _keep(runtime: Runtime, jobs: Sequence[EndedJob]) -> Kept:
             over[job.jobsub_id.partition("@")[2]].append(job)
     kept = sum((_of_schedd(runtime, ended) for ended in over.values()), Kept())
     kept += _give_up(runtime, unknown, UNKNOWN, counted=False) + _wait_for(runtime, unseen)
-    _take_out(
-        runtime, [job for job, state in states.items() if state and state not in OUT_OF_POOL | {PoolState.UNSEEN}]
-    )
+    pool_removals.take_out(runtime, [job.jobsub_id for job, state in states.items() if _must_go(job, state)])
     return kept
 
 
@@ -169,8 +168,10 @@ def _give_up(runtime: Runtime, jobs: Sequence[EndedJob], why: str, *, counted: b
     return Kept(given_up=len(jobs)) if counted else Kept(left=len(jobs))
 
 
-def _take_out(runtime: Runtime, jobs: Sequence[EndedJob]) -> None:
-    """Take out of the pool what has ended for us and stays there: we died before that, or its wrapper hangs."""
-    out = [job for job in jobs if job.state in ENDED_BY_US or job.ended_seconds > LINGERING_SECONDS]
-    if out:
-        runtime.pool.remove([job.jobsub_id for job in out])
+def _must_go(job: EndedJob, state: PoolState | None) -> bool:
+    """Say whether an ended job is to be taken out of the pool; others are about to leave it by themselves."""
+    if state is None or state in OUT_OF_POOL | {PoolState.UNSEEN}:
+        return False
+    # One that is held would stay for good: it was told to end for that, and had a last word. We may have died before
+    # we took out what we ended, and a wrapper may hang.
+    return state is PoolState.HELD or job.state in ENDED_BY_US or job.ended_seconds > LINGERING_SECONDS

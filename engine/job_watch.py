@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine import black_holes, pool_looks
+from engine import black_holes, pool_looks, pool_removals
 from engine.chunks import chunks
-from engine.pool_looks import Look
+from engine.pool_looks import OUT_OF_POOL, Look
 from engine.ports import PoolJob, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -19,7 +19,6 @@ from models.watching import LiveJob, WatchedJob
 LOG = logging.getLogger(__name__)
 
 ACTOR: Final = "job_watch"
-OUT_OF_POOL: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
 HOUR_SECONDS: Final = 3600
 MOST_ENDED_AT_ONCE: Final = 100
 """In one transaction, which locks their files."""
@@ -160,8 +159,7 @@ def _why_unstarted(runtime: Runtime, known: PoolJob) -> _End:
 def _take_out(runtime: Runtime, jobs: Sequence[WatchedJob], job_ids: Sequence[int]) -> None:
     """Take those that we have ended out of the pool; if we die before this, `engine.job_logs` does it."""
     ended = set(job_ids)
-    if out := [job.jobsub_id for job in jobs if job.job_id in ended]:
-        runtime.pool.remove(out)
+    pool_removals.take_out(runtime, [job.jobsub_id for job in jobs if job.job_id in ended])
 
 
 def _forget_old(runtime: Runtime) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from engine.ports import PoolJob, PoolState
 from engine.runtime import Runtime
@@ -10,6 +11,8 @@ from models import watching
 from models.watching import LiveJob
 
 LOG = logging.getLogger(__name__)
+
+OUT_OF_POOL: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
 
 
 @dataclass(frozen=True, slots=True)

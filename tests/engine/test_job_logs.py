@@ -109,6 +109,14 @@ def test_what_should_not_be_in_the_pool_any_more_is_taken_out(
     assert job_logs.keep_logs(keeping).left == 1
 
 
+def test_a_held_job_that_had_a_last_word_leaves_the_pool_too(keeping: Runtime, pool: OwnPool) -> None:
+    job = make_ended(keeping, pool.submit("", gpus=1), JobState.ABORTED)
+    assert pool.job(job.jobsub_id).state is PoolState.HELD
+    assert not job_logs.keep_logs(keeping)
+    pool.wait_for(job.jobsub_id, PoolState.REMOVED)
+    assert job_logs.keep_logs(keeping).left == 1
+
+
 def test_a_job_that_the_pool_does_not_know_says_so_beside_what_was_kept(keeping: Runtime) -> None:
     unknown, earlier = make_ended(keeping, "8.0@nowhere"), make_ended(keeping, "9.0@nowhere")
     with keeping.session() as session:

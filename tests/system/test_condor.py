@@ -77,3 +77,5 @@ def test_a_job_removed_by_hand_gives_its_file_back(running: Chain, condor_pool: 
     # Asked to stop, the wrapper may have had a last word.
     assert set(states(running, workflow_id)) <= {JobState.STALLED, JobState.ABORTED}
     assert "file_released" in running.event_types(workflow_id)
+    # The next test wants an empty queue.
+    assert job_logs.keep_logs(running.runtime).left == 1
