@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import job_logs, job_watch
+from engine import job_logs, job_watch, why_not
 from engine.adapters.processes import ProcessPool
 from engine.errors import Unavailable
 from engine.job_watch import Watched
@@ -190,3 +190,19 @@ def test_a_job_that_never_gets_a_slot_is_removed(watched: Runtime, pool: OwnPool
     pool.wait_for(old.jobsub_id, PoolState.REMOVED)
     for job in (running, young):
         assert state_of(watched, job)[0] == JobState.SUBMITTED
+
+
+def test_why_not_counts_the_jobs_that_never_got_a_slot(watched: Runtime, pool: OwnPool) -> None:
+    two_days_ago = datetime.now(UTC) - timedelta(days=2)
+    names = [pool.submit(SLEEPS, processors=1) for _ in range(4)]
+    with watched.session() as session:
+        stage = make_stage(session)
+        make_files(session, stage, 2)
+        for name in names[2:]:
+            make_job(session, jobsub_id=name, submitted_at=two_days_ago, hint_stage_id=stage.stage_id)
+
+    assert job_watch.watch_jobs(watched) == Watched(unstarted=2)
+    with watched.session() as session:
+        (found,) = why_not.explain(session, stage.workflow_id).stages
+    (ended,) = found.pool.ended_unstarted
+    assert (ended.state, ended.message, ended.jobs) == (JobState.REMOVED, "No slot took the job in 24 hours.", 2)
