@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -49,13 +50,20 @@ def measure_jobs(runtime: Runtime, count: int) -> Report:
     submit_seconds = time.monotonic() - began
     if done.submitted != count:
         raise RuntimeError(f"{done.submitted} jobs were submitted instead of {count}")
-    watch_seconds = min(_watch(runtime) for _ in range(3))
+    watch_seconds = min(_watch(_looking_every(runtime, 0)) for _ in range(3))
+    changes_seconds = min(_watch(runtime) for _ in range(3))
     figures = [
         Figure("submit_s", submit_seconds, f"limit {SUBMIT_LIMIT_SECONDS} s"),
-        Figure("watch_s", watch_seconds, f"limit {WATCH_LIMIT_SECONDS} s"),
+        Figure("watch_s", watch_seconds, f"looks at all jobs, limit {WATCH_LIMIT_SECONDS} s"),
+        Figure("watch_changes_s", changes_seconds, "looks at what has changed"),
         Figure("jobs", count),
     ]
     return Report("pool", figures, [f"{count} jobs with one input each, their files spooled to one schedd."])
+
+
+def _looking_every(runtime: Runtime, seconds: float) -> Runtime:
+    watch = runtime.settings.watch.model_copy(update={"full_look_seconds": seconds})
+    return replace(runtime, settings=runtime.settings.model_copy(update={"watch": watch}))
 
 
 def _watch(runtime: Runtime) -> float:

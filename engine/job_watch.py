@@ -1,25 +1,27 @@
-"""The job watch: jobs that went silent or left the pool give their files back, and their logs are kept."""
+"""The job watch: jobs that went silent, left the pool, or never started are ended, and give their files back."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from engine import black_holes
+from engine import black_holes, pool_looks, pool_removals
+from engine.chunks import chunks
+from engine.pool_looks import OUT_OF_POOL, Look
 from engine.ports import PoolJob, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
-from models import calls, leases, reports, results, watching
+from models import calls, leases, results, watching
 from models.moves import Reason
-from models.watching import EndedJob, LiveJob
+from models.watching import LiveJob, WatchedJob
 
 LOG = logging.getLogger(__name__)
 
 ACTOR: Final = "job_watch"
-WRAPPER_LOG: Final = "wrapper"
-POOL_LOG: Final = "pool"
-OUT_OF_POOL: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
-ENDED_BY_US: Final = frozenset({JobState.REMOVED, JobState.STALLED})
+HOUR_SECONDS: Final = 3600
+MOST_ENDED_AT_ONCE: Final = 100
+"""In one transaction, which locks their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,100 +30,136 @@ class Watched:
 
     silent: int = 0
     """Without a heartbeat for too long."""
+    unstarted: int = 0
+    """Queued for too long."""
     gone: int = 0
     """From the pool, or held there."""
-    logs: int = 0
-    """Kept."""
     avoided: tuple[str, ...] = ()
     """Nodes that fail job after job and get no work for a while."""
 
     def __bool__(self) -> bool:
         """Say whether anything was done."""
-        return bool(self.silent or self.gone or self.logs or self.avoided)
+        return bool(self.silent or self.unstarted or self.gone or self.avoided)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why jobs end: those for which it is the same are ended together."""
+
+    message: str
+    details: tuple[tuple[str, Any], ...] = ()
+    is_there: bool = False
+    """Whether the pool has the job still."""
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(ACTOR, self.message, dict(self.details))
 
 
 def watch_jobs(runtime: Runtime) -> Watched:
-    """End the jobs that are not there any more, and keep the logs of ended ones.
+    """End the jobs that are not there any more, or never came to be.
 
     Raises `Unavailable` when the pool does not answer: nothing is concluded from its silence.
     """
     avoided = tuple(f"{node.hostname} at {node.site}" for node in black_holes.avoid(runtime))
     silent = _end_silent(runtime)
-    gone = sum(_end_gone(runtime, jobs) for jobs in _live_jobs(runtime))
-    logs = _clear_pool(runtime)
+    gone = sum(_end_gone(runtime, look) for look in pool_looks.looks(runtime))
+    unstarted = sum(_remove_unstarted(runtime, jobs) for jobs in _overdue_jobs(runtime))
     _forget_old(runtime)
-    return Watched(silent, gone, logs, avoided)
+    return Watched(len(silent), unstarted, gone, avoided)
 
 
-def _end_silent(runtime: Runtime) -> int:
+def _end_silent(runtime: Runtime) -> list[int]:
     limit = runtime.settings.watch.stalled_after_seconds
     with runtime.session() as session:
-        stale = [job.job_id for job in watching.stale_jobs(session, limit)]
-        because = Reason(ACTOR, f"No heartbeat came for {limit:.0f} seconds.")
-        return len(results.end_jobs(session, stale, JobState.STALLED, because))
+        stale = watching.stale_jobs(session, limit)
+    end = _End(f"No heartbeat came for {limit:.0f} seconds.", is_there=True)
+    return _ended(runtime, {end: stale})
 
 
-def _live_jobs(runtime: Runtime) -> Iterable[Sequence[LiveJob]]:
+def _end_gone(runtime: Runtime, look: Look) -> int:
+    """End those of the jobs that the pool has ended, holds, or does not know."""
+    ends: dict[_End, list[WatchedJob]] = defaultdict(list)
+    for job in look.jobs:
+        known = look.known.get(job.jobsub_id)
+        end = _why_gone(known) if known else _why_unknown(runtime, look, job)
+        if end:
+            ends[end].append(WatchedJob(job.job_id, job.jobsub_id))
+    return len(_ended(runtime, ends))
+
+
+def _why_unknown(runtime: Runtime, look: Look, job: LiveJob) -> _End | None:
+    too_long = job.silent_seconds > runtime.settings.watch.unknown_after_seconds
+    return _End("The pool does not know the job.") if look.is_full and too_long else None
+
+
+def _why_gone(known: PoolJob) -> _End | None:
+    if known.state is PoolState.HELD:
+        code = f" (code {known.details['hold_code']})" if "hold_code" in known.details else ""
+        why = known.reason or "it does not say why"
+        return _End(f"The pool holds the job{code}: {why.rstrip('.')}.", _details(known), is_there=True)
+    if known.state in OUT_OF_POOL:
+        how = f" with status {known.exit_status}" if known.exit_status is not None else ""
+        said = f"The job has ended in the pool ({known.state}{how}) without a last word. {known.reason}"
+        return _End(said.strip(), _details(known))
+    return None
+
+
+def _details(known: PoolJob) -> tuple[tuple[str, Any], ...]:
+    found = {"pool_state": known.state.value, **known.details, "pool_reason": known.reason}
+    return tuple((name, value) for name, value in found.items() if value != "")
+
+
+def _ended(runtime: Runtime, ends: Mapping[_End, Sequence[WatchedJob]]) -> list[int]:
+    """End jobs as stalled and take them out of the pool; those that have reported their end meanwhile are left."""
+    ended: list[int] = []
+    for end, jobs in ends.items():
+        for batch in chunks(jobs, MOST_ENDED_AT_ONCE):
+            with runtime.session() as session:
+                job_ids = [job.job_id for job in batch]
+                ended += results.end_jobs(session, job_ids, JobState.STALLED, end.reason)
+    _take_out(runtime, [job for end, jobs in ends.items() if end.is_there for job in jobs], ended)
+    return ended
+
+
+def _overdue_jobs(runtime: Runtime) -> Iterable[Sequence[WatchedJob]]:
     after = 0
     while True:
         with runtime.session() as session:
-            jobs = watching.live_jobs(session, after)
+            jobs = watching.unstarted_jobs(session, runtime.settings.watch.unstarted_after_seconds, after)
         if not jobs:
             return
         yield jobs
         after = jobs[-1].job_id
 
 
-def _end_gone(runtime: Runtime, jobs: Sequence[LiveJob]) -> int:
-    """End those of the jobs that the pool has ended, holds, or does not know."""
+def _remove_unstarted(runtime: Runtime, jobs: Sequence[WatchedJob]) -> int:
+    """Take jobs out that no slot took in all that time, and write down what the pool says of it."""
     known = runtime.pool.jobs([job.jobsub_id for job in jobs])
-    patience = runtime.settings.watch.unknown_after_seconds
-    why = {job: _why_gone(job, known.get(job.jobsub_id), patience) for job in jobs}
-    ended = 0
-    for job, reason in why.items():
-        if reason:
-            # A job that has reported its end meanwhile has ended already, and is left as it is.
+    ends: dict[_End, list[WatchedJob]] = defaultdict(list)
+    for job in jobs:
+        found = known.get(job.jobsub_id)
+        if found and found.state is PoolState.IDLE:
+            ends[_why_unstarted(runtime, found)].append(job)
+    removed: list[int] = []
+    for end, unstarted in ends.items():
+        for batch in chunks(unstarted, MOST_ENDED_AT_ONCE):
             with runtime.session() as session:
-                ended += len(results.end_jobs(session, [job.job_id], JobState.STALLED, Reason(ACTOR, reason)))
-    return ended
+                removed += results.remove_queued(session, [job.job_id for job in batch], end.reason)
+    _take_out(runtime, jobs, removed)
+    return len(removed)
 
 
-def _why_gone(job: LiveJob, known: PoolJob | None, patience_seconds: float) -> str:
-    if known is None:
-        return "The pool does not know the job." if job.silent_seconds > patience_seconds else ""
-    if known.state is PoolState.HELD:
-        return f"The pool holds the job: {known.reason or 'it does not say why'}."
-    if known.state in OUT_OF_POOL:
-        how = f" with status {known.exit_status}" if known.exit_status is not None else ""
-        return f"The job has ended in the pool ({known.state}{how}) without a last word. {known.reason}".strip()
-    return ""
+def _why_unstarted(runtime: Runtime, known: PoolJob) -> _End:
+    hours = runtime.settings.watch.unstarted_after_seconds / HOUR_SECONDS
+    said = f" The pool says: {known.reason.rstrip('.')}." if known.reason else ""
+    return _End(f"No slot took the job in {hours:.4g} hours.{said}", _details(known))
 
 
-def _clear_pool(runtime: Runtime) -> int:
-    """Keep the logs of ended jobs, let the pool forget them, and take out those that we have ended."""
-    with runtime.session() as session:
-        ended = watching.jobs_left_in_pool(session)
-    known = runtime.pool.jobs([job.jobsub_id for job in ended])
-    out = [job for job in ended if job.jobsub_id not in known or known[job.jobsub_id].state in OUT_OF_POOL]
-    logs = _keep_logs(runtime, [job for job in out if job.jobsub_id in known])
-    runtime.pool.forget([job.jobsub_id for job in out])
-    with runtime.session() as session:
-        watching.left_pool(session, [job.job_id for job in out])
-    there = [job for job in ended if job not in out and known[job.jobsub_id].state is not PoolState.UNSEEN]
-    runtime.pool.remove([job.jobsub_id for job in there if job.state in ENDED_BY_US])
-    return logs
-
-
-def _keep_logs(runtime: Runtime, jobs: Sequence[EndedJob]) -> int:
-    """Keep the logs of jobs and return how many had any."""
-    found = runtime.pool.logs([job.jobsub_id for job in jobs]) if jobs else {}
-    kept = [(job, found[job.jobsub_id]) for job in jobs if job.jobsub_id in found]
-    for job, log in kept:
-        with runtime.session() as session:
-            for kind, text in ((WRAPPER_LOG, log.wrapper), (POOL_LOG, log.pool)):
-                if text:
-                    reports.save_log(session, job.job_id, kind, text)
-    return sum(bool(log.wrapper or log.pool) for _, log in kept)
+def _take_out(runtime: Runtime, jobs: Sequence[WatchedJob], job_ids: Sequence[int]) -> None:
+    """Take those that we have ended out of the pool; if we die before this, `engine.job_logs` does it."""
+    ended = set(job_ids)
+    pool_removals.take_out(runtime, [job.jobsub_id for job in jobs if job.job_id in ended])
 
 
 def _forget_old(runtime: Runtime) -> None:

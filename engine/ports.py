@@ -297,6 +297,18 @@ class PoolJob:
     state: PoolState
     exit_status: int | None = None
     reason: str = ""
+    """Why it is held or was removed, or why it has no slot yet."""
+    details: Mapping[str, int] = field(default_factory=dict)
+    """Numbers that go with that, under the pool's names for them made plain."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanges:
+    """What has become of the jobs of a part of the pool since a mark."""
+
+    jobs: Mapping[str, PoolJob]
+    mark_seconds: float
+    """Where the next look begins, in the part's own time; some of this look is seen again then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +317,12 @@ class PoolLog:
 
     wrapper: str
     """What its wrapper printed."""
+    stderr: str = ""
+    """What it, or what started it, printed as errors."""
     pool: str = ""
     """What the pool itself noted."""
+    problem: str = ""
+    """Why some of it could not be had; it may be had later."""
 
 
 Announce = Callable[[Sequence[str]], None]
@@ -328,62 +344,28 @@ class BatchPool(Protocol):
         ...
 
     def jobs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolJob]:
-        """Return those of the jobs that the pool still knows."""
+        """Return those of the jobs that the pool still knows, ended ones included for some days."""
+        ...
+
+    def changes(self, marks: Mapping[str, float | None]) -> dict[str, PoolChanges]:
+        """Return the jobs that ended or were held since the marks, for each part of the pool that answers.
+
+        A part is what the names of its jobs have after their `@`. Without a mark nothing but a first one is returned.
+        Not all that happens need be told: jobs that the pool has lost are not.
+        """
         ...
 
     def remove(self, jobsub_ids: Iterable[str]) -> None:
-        """Take jobs out of the pool; unknown ones are well."""
+        """Take jobs out of the pool; unknown ones are well.
+
+        Raises `Unavailable` for a part that does not answer when all others have been told.
+        """
         ...
 
     def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
-        """Return the logs of ended jobs, for those of them that the pool still knows."""
+        """Return the logs of ended jobs, for those of them that the pool still keeps."""
         ...
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let the pool drop what it keeps of ended jobs."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PilotEntry:
-    """A way into a site's batch system, as a pilot factory is configured to use it."""
-
-    name: str
-    source: str
-    """The file that configures it."""
-    site: str
-    """As slots there call themselves."""
-    country: str = ""
-    enabled: bool = True
-    processors: int = 1
-    rss_bytes: int = 0
-    """0 when it is not said, as the next."""
-    wall_seconds: int = 0
-    gpus: int = 0
-    gpus_always: bool = False
-    """Whether it is there for GPU jobs alone."""
-    configuration: Mapping[str, Any] = field(default_factory=dict)
-    """All that the factory is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class PilotConfiguration:
-    """What pilot factories are configured to do for us."""
-
-    entries: tuple[PilotEntry, ...] = ()
-    problems: tuple[str, ...] = ()
-    """A sentence for each thing that could not be understood."""
-    unread: frozenset[str] = frozenset()
-    """Files that could not be read to their end: entries of theirs may be missing."""
-    version: str = ""
-
-
-class PilotFactories(Protocol):
-    """The configuration of the pilot factories."""
-
-    def read(self) -> PilotConfiguration:
-        """Return what is configured now; nothing in it that is malformed is fatal.
-
-        Raises `errors.Unavailable` when the configuration cannot be had at all.
-        """
         ...

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engine.ports import BatchPool, MetadataCatalog, PilotFactories, ReplicaCatalog
+from engine.pilots import PilotFactories
+from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
 from engine.settings import Settings
 from models import database
 from models.database import Database, Session

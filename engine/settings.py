@@ -131,6 +131,23 @@ class Watch(BaseModel):
     """Without a heartbeat."""
     unknown_after_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a submitted job may be unknown to the pool before it counts as gone."""
+    unstarted_after_seconds: Annotated[float, Field(gt=0)] = 86_400.0
+    """How long a job may wait in the pool for a slot before it is taken out."""
+    full_look_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How often all jobs of a schedd are looked at; in between, those that it says have changed."""
+
+
+class JobLogs(BaseModel):
+    """Fetching the logs of ended jobs from the pool."""
+
+    at_once: Annotated[int, Field(ge=1, le=500)] = 50
+    """How many jobs' logs are fetched in one conversation."""
+    most_tries: Annotated[int, Field(ge=1)] = 10
+    """How often they are tried when that fails."""
+    retry_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Between the first try and the second; the pause doubles with each."""
+    give_up_after_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
+    """How long a part of the pool that does not answer is asked for the logs of a job that has ended."""
 
 
 class Outputs(BaseModel):
@@ -267,6 +284,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     factory: Factory = Factory()
     watch: Watch = Watch()
+    job_logs: JobLogs = JobLogs()
     outputs: Outputs = Outputs()
     problems: Problems = Problems()
     sites: Sites = Sites()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine import distances
-from engine.ports import PilotConfiguration, PilotEntry
+from engine.pilots import PilotConfiguration, PilotEntry
 from engine.runtime import Runtime
 from engine.settings import ExtraEntry
 from models import entries

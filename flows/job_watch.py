@@ -9,7 +9,7 @@ from tasks import job_watch
 
 @flow(name="job_watch")
 def watch_jobs() -> Watched:
-    """Notice jobs that have gone silent or left the pool, give their files back, and keep their logs."""
+    """Notice jobs that have gone silent, left the pool or never started, and give their files back."""
     report = job_watch.watch_jobs()
     artifacts.publish("job_watch", "Jobs that were gone", [report])
     return report

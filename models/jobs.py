@@ -73,7 +73,11 @@ class Job(SQLModel, table=True):
     heartbeat_at: datetime | None = moment(default=None)
     finished_at: datetime | None = moment(default=None)
     in_pool: bool = True
-    """Whether the pool may still hold it, and the wrapper's log is still to be fetched."""
+    """Whether the pool may still hold it, and its logs are still to be fetched from there."""
+    log_tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How often they could not be had."""
+    logs_due_at: datetime | None = moment(default=None)
+    """When they are to be asked for again."""
     asked_for_files: bool = False
     was_refused: bool = False
     """Whether the system kept a file from it that it asked for: by a pause, a disabling, or an outage."""
@@ -109,17 +113,30 @@ class QuotaLoad(SQLModel, table=True):
 
 
 class JobLog(SQLModel, table=True):
-    """A log of a job: what its jobscript wrote, its wrapper wrote, or its pool said; compressed with zlib."""
+    """A log of a job: what its jobscript wrote, its wrapper wrote, or the pool said; compressed with zlib."""
 
     __tablename__ = "job_logs"
 
     job_id: int = Field(primary_key=True, sa_type=BigInteger)
     kind: str = Field(primary_key=True)
-    """`jobscript`, `wrapper` or `pool`."""
+    """`jobscript`, `wrapper`, `stderr` (of the wrapper, or of what started it) or `pool`."""
     content: bytes = Field(sa_type=LargeBinary)
     size_bytes: int = Field(sa_type=BigInteger)
     """Before compression."""
     saved_at: datetime = now()
+
+
+class PoolMark(SQLModel, table=True):
+    """Up to when it is known what became of the jobs of a schedd."""
+
+    __tablename__ = "pool_marks"
+
+    schedd: str = Field(primary_key=True)
+    """What the names of its jobs have after their `@`."""
+    mark_seconds: float
+    """By its own clock, since 1970; changes from then on are asked for next."""
+    looked_at: datetime = now()
+    """When all its jobs were last looked at, changed or not."""
 
 
 class RequestNonce(SQLModel, table=True):

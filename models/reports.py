@@ -12,12 +12,16 @@ from models.statements import load
 _HEARTBEAT = load("heartbeat")
 _NOTE_REFUSAL = load("note_refusal")
 _SAVE_LOG = load("save_log")
+_NOTE_LOG = load("note_log")
 _GIVEN_FILES = load("given_files")
 _STORE_REPORT = load("store_report")
 _REPORTING_JOB = load("reporting_job")
 _STAGE_PATTERNS = load("stage_patterns")
 
 JOBSCRIPT_LOG = "jobscript"
+WRAPPER_LOG = "wrapper"
+STDERR_LOG = "stderr"
+POOL_LOG = "pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,18 @@ def note_refusal(session: Session, job_id: int) -> None:
 
 def save_log(session: Session, job_id: int, kind: str, text: str) -> None:
     """Keep a log, over an earlier state of it; an empty one leaves what is there."""
-    if not text:
-        return
+    if text:
+        _SAVE_LOG.run(session, job_id=job_id, kind=kind, **_packed(text))
+
+
+def note_log(session: Session, job_id: int, kind: str, text: str) -> None:
+    """Keep a log unless one of its kind is kept already."""
+    _NOTE_LOG.run(session, job_id=job_id, kind=kind, **_packed(text))
+
+
+def _packed(text: str) -> dict[str, object]:
     raw = text.encode(errors="replace")
-    _SAVE_LOG.run(session, job_id=job_id, kind=kind, content=zlib.compress(raw), size_bytes=len(raw))
+    return {"content": zlib.compress(raw), "size_bytes": len(raw)}
 
 
 def given_files(session: Session, job_id: int, stage_id: int) -> list[GivenFile]:

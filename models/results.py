@@ -150,6 +150,13 @@ def end_jobs(session: Session, job_ids: Sequence[int], to: JobState, because: Re
     return moves.move_jobs(session, ending, to, because)
 
 
+def remove_queued(session: Session, job_ids: Sequence[int], because: Reason) -> list[int]:
+    """Remove those of the jobs that no slot has taken yet, and return them."""
+    # Only a queued job may become that, so those that have started meanwhile are left alone.
+    queued = lock_jobs(session, job_ids, JobState.NOTUSED)
+    return moves.move_jobs(session, queued, JobState.REMOVED, because)
+
+
 def release_files(
     session: Session, job_ids: Sequence[int], because: Reason, processed: Collection[int] = ()
 ) -> Released:

@@ -8,5 +8,5 @@ from engine.job_watch import Watched
 
 @task(name="watch-jobs", tags=["pool"])
 def watch_jobs() -> Watched:
-    """Notice jobs that have gone silent or left the pool, give their files back, and keep their logs."""
+    """Notice jobs that have gone silent, left the pool or never started, and give their files back."""
     return job_watch.watch_jobs(wiring.current())

@@ -5,27 +5,28 @@ import os
 import random
 import shutil
 import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from engine.adapters import condor_jobs, submit
-from engine.adapters.condor_jobs import JobName, by_schedd
+from engine.adapters import condor_following, condor_logs, submit
+from engine.adapters.condor_jobs import JobName, by_schedd, named
 from engine.adapters.condor_process import CondorProcess
 from engine.adapters.submit import Rules
 from engine.errors import EngineError, ServiceRefused, Unavailable
-from engine.ports import Announce, JobOrder, PoolJob, PoolLog, PoolState, nobody
+from engine.ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
 from engine.settings import Pool as PoolSettings
 
 MOST_JOBS: Final = 2000
-LONGEST_LOG_BYTES: Final = 10 << 20
-REMOVED_BY_US: Final = "removed by justIN"
+MOST_AT_ONCE: Final = 8
+"""Schedds that are asked at the same time."""
 BUSY_DUTY_CYCLE: Final = 0.98
 """A schedd that does so much of its time something has no time for more."""
-HISTORY_SECONDS: Final = 86_400
-OVER: Final = frozenset({PoolState.COMPLETED, PoolState.REMOVED})
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
 class CondorPool:
@@ -55,7 +56,7 @@ class CondorPool:
                 with self._conversation() as condor:
                     try:
                         told = {"description": description, "count": len(order.tickets)}
-                        cluster = condor.call(_named(schedd), "submit", schedd=schedd, **told)
+                        cluster = condor.call(named(schedd), "submit", schedd=schedd, **told)
                     except Unavailable as error:
                         # What it may have taken all the same is never sent its files, and so dropped.
                         failed = error
@@ -69,43 +70,61 @@ class CondorPool:
         Raises `Unavailable` when nothing can be said of any of them.
         """
         asked = by_schedd(jobsub_ids)
-        found: dict[str, PoolJob] = {}
-        errors: list[EngineError] = []
-        with self._conversation() as condor:
-            for schedd, jobs in asked.items():
-                try:
-                    found |= _known(condor, schedd, jobs)
-                except (Unavailable, ServiceRefused) as error:
-                    errors.append(error)
-                    if len(errors) == len(asked):
-                        raise
-                    found |= {job.jobsub_id: PoolJob(job.jobsub_id, PoolState.UNSEEN, None, str(error)) for job in jobs}
-        return found
+        known, away = self._each(condor_following.known, asked)
+        _some_answered(known, away)
+        return _merged(known) | {
+            job.jobsub_id: PoolJob(job.jobsub_id, PoolState.UNSEEN, None, str(error))
+            for schedd, error in away.items()
+            for job in asked[schedd]
+        }
+
+    def changes(self, marks: Mapping[str, float | None]) -> dict[str, PoolChanges]:
+        """Return the jobs that ended or were held since the marks, for each schedd that answers.
+
+        Raises `Unavailable` when none does.
+        """
+        found, away = self._each(condor_following.changes, {schedd: mark for schedd, mark in marks.items() if schedd})
+        _some_answered(found, away)
+        # What has no schedd has no news.
+        return found | {schedd: PoolChanges({}, 0.0) for schedd in marks if not schedd}
 
     def remove(self, jobsub_ids: Iterable[str]) -> None:
-        """Take jobs out of their queues; unknown ones are well."""
-        with self._conversation() as condor:
-            for schedd, jobs in by_schedd(jobsub_ids).items():
-                keys = [job.key for job in jobs]
-                condor.call(_named(schedd), "remove", schedd=schedd, jobs=keys, reason=REMOVED_BY_US)
+        """Take jobs out of their queues; unknown ones are well.
+
+        Raises `Unavailable` for a schedd that does not answer when all others have been told.
+        """
+        _, away = self._each(condor_following.remove, by_schedd(jobsub_ids))
+        _all_answered(away)
 
     def logs(self, jobsub_ids: Iterable[str]) -> dict[str, PoolLog]:
         """Return the logs of jobs that are over, as long as their queues keep them."""
-        found: dict[str, PoolLog] = {}
-        with self._conversation() as condor:
-            for schedd, jobs in by_schedd(jobsub_ids).items():
-                for job in _over(condor, schedd, jobs):
-                    found[job.jobsub_id] = _log(condor, job)
-        return found
+        found, away = self._each(condor_logs.fetch, by_schedd(jobsub_ids))
+        _all_answered(away)
+        return _merged(found)
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let queues drop ended jobs, with all that they keep of them."""
-        with self._conversation() as condor:
-            for schedd, jobs in by_schedd(jobsub_ids).items():
-                keys = [job.key for job in _over(condor, schedd, jobs)]
-                if keys:
-                    told = {"jobs": keys, "attribute": "LeaveJobInQueue", "value": "false"}
-                    condor.call(_named(schedd), "edit", schedd=schedd, **told)
+        _, away = self._each(condor_following.forget, by_schedd(jobsub_ids))
+        _all_answered(away)
+
+    def _each(
+        self, ask: Callable[[CondorProcess, str, Asked], Answer], asked: Mapping[str, Asked]
+    ) -> tuple[dict[str, Answer], dict[str, EngineError]]:
+        """Ask schedds at once, so that none waits for another, and return the answers and what failed."""
+
+        def one(schedd: str) -> Answer | EngineError:
+            try:
+                with self._conversation() as condor:
+                    return ask(condor, schedd, asked[schedd])
+            except (Unavailable, ServiceRefused) as error:
+                return error
+
+        if not asked:
+            return {}, {}
+        with ThreadPoolExecutor(min(len(asked), MOST_AT_ONCE)) as threads:
+            answers = dict(zip(asked, threads.map(one, asked), strict=True))
+        away = {schedd: answer for schedd, answer in answers.items() if isinstance(answer, EngineError)}
+        return {name: answer for name, answer in answers.items() if not isinstance(answer, EngineError)}, away
 
     @property
     def _service(self) -> str:
@@ -133,7 +152,7 @@ class CondorPool:
         schedd, jobsub_ids = jobs[0].schedd, [job.jobsub_id for job in jobs]
         try:
             announce(jobsub_ids)
-            condor.call(_named(schedd), "spool", schedd=schedd, cluster=jobs[0].cluster)
+            condor.call(named(schedd), "spool", schedd=schedd, cluster=jobs[0].cluster)
         except BaseException:
             # Where even that fails the jobs have no files, and HTCondor drops them for it.
             with suppress(EngineError):
@@ -179,48 +198,15 @@ def _cluster(number: int, schedd: str, count: int) -> list[JobName]:
     return [JobName(number, proc, schedd) for proc in range(count)]
 
 
-def _known(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> dict[str, PoolJob]:
-    """Return what a schedd knows of jobs, those included that have left its queue not long ago."""
-    known = _queued(condor, schedd, jobs)
-    gone = [(job.cluster, job.proc) for job in jobs if job.jobsub_id not in known]
-    if gone:
-        told = {"jobs": gone, "after": int(time.time()) - HISTORY_SECONDS}
-        left = condor.call(_named(schedd), "history", schedd=schedd, **told)
-        known |= {job.jobsub_id: job for job in (condor_jobs.read(ad, schedd) for ad in left)}
-    return known
+def _merged(parts: Mapping[str, dict[str, Answer]]) -> dict[str, Answer]:
+    return {name: value for part in parts.values() for name, value in part.items()}
 
 
-def _queued(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> dict[str, PoolJob]:
-    clusters = sorted({job.cluster for job in jobs})
-    asked = {job.jobsub_id for job in jobs}
-    ads = condor.call(_named(schedd), "query", schedd=schedd, clusters=clusters)
-    found = (condor_jobs.read(ad, schedd) for ad in ads)
-    return {job.jobsub_id: job for job in found if job.jobsub_id in asked}
+def _some_answered(answered: Mapping[str, object], away: Mapping[str, EngineError]) -> None:
+    if not answered:
+        _all_answered(away)
 
 
-def _over(condor: CondorProcess, schedd: str, jobs: Sequence[JobName]) -> list[JobName]:
-    """Return those of a schedd's jobs that its queue still has and that are over."""
-    queued = _queued(condor, schedd, jobs)
-    return [job for job in jobs if job.jobsub_id in queued and queued[job.jobsub_id].state in OVER]
-
-
-def _log(condor: CondorProcess, job: JobName) -> PoolLog:
-    with tempfile.TemporaryDirectory(prefix="justin-log-") as directory:
-        asked = {"schedd": job.schedd, "job": job.key}
-        condor.call(_named(job.schedd), "retrieve", directory=directory, **asked)
-        place = Path(directory)
-        said = condor.call(_named(job.schedd), "describe", **asked)
-        return PoolLog(_tail(place / submit.OUTPUT) + _tail(place / submit.ERROR), said)
-
-
-def _tail(path: Path) -> str:
-    """Return the text of a file, and only the end of a very long one."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LONGEST_LOG_BYTES))
-        return file.read().decode(errors="replace")
-
-
-def _named(schedd: str) -> str:
-    return f"HTCondor's schedd {schedd}"
+def _all_answered(away: Mapping[str, EngineError]) -> None:
+    for error in away.values():
+        raise error

@@ -8,15 +8,20 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import classad2
 import htcondor2
 
+from engine.adapters.condor_jobs import SPOOLING
+
 JOB_ATTRIBUTES: Final = [
     "ClusterId", "ProcId", "JobStatus", "ExitCode", "ExitBySignal", "ExitSignal", "HoldReason", "HoldReasonCode",
-    "RemoveReason",
+    "HoldReasonSubCode", "RemoveReason",
 ]  # fmt: skip
+WAITING_ATTRIBUTES: Final = ["NumJobMatches", "LastRejMatchReason"]
+"""Why a job has no slot yet."""
 SCHEDD_ATTRIBUTES: Final = ["Name", "TotalIdleJobs", "TotalRunningJobs", "MaxJobsRunning", "RecentDaemonCoreDutyCycle"]
 MOST_NAMED: Final = 50
 """Clusters in one constraint; for more, all jobs of the owner from the first cluster to the last are looked at."""
@@ -47,15 +52,30 @@ def spool(schedd: str, cluster: int) -> None:
 
 def query(schedd: str, clusters: Sequence[int]) -> list[dict[str, Any]]:
     """Return the jobs of clusters that are in the queue."""
-    found = _schedd(schedd).query(_among(clusters), JOB_ATTRIBUTES)
+    attributes = [*JOB_ATTRIBUTES, *WAITING_ATTRIBUTES]
+    found = _schedd(schedd).query(_among(clusters), attributes)
+    return [_plain(ad, attributes) for ad in found]
+
+
+def clock(schedd: str) -> int:
+    """Return what time a schedd has, in seconds since 1970."""
+    # A daemon answers a collector's questions about itself.
+    (ad,) = htcondor2.Collector(_located(schedd)).query(htcondor2.AdType.Schedd, projection=["MyCurrentTime"])
+    return int(ad["MyCurrentTime"])
+
+
+def changed(schedd: str, since: int) -> list[dict[str, Any]]:
+    """Return our jobs in the queue that ended or were held at a time of the schedd's or later."""
+    ours = "JUSTIN_WallSeconds isnt undefined"
+    over = f"(JobStatus == 3 || JobStatus == 4 || (JobStatus == 5 && HoldReasonCode isnt {SPOOLING}))"
+    found = _schedd(schedd).query(f"EnteredCurrentStatus >= {since} && {over} && {ours}", JOB_ATTRIBUTES)
     return [_plain(ad, JOB_ATTRIBUTES) for ad in found]
 
 
 def history(schedd: str, jobs: Sequence[Sequence[int]], after: int) -> list[dict[str, Any]]:
     """Return those of the jobs that have left the queue later than a time, in seconds since 1970."""
-    pairs = " || ".join(f"(ClusterId == {cluster} && ProcId == {proc})" for cluster, proc in jobs)
     since = f"EnteredCurrentStatus < {after}"
-    found = _schedd(schedd).history(pairs, JOB_ATTRIBUTES, match=len(jobs), since=since)
+    found = _schedd(schedd).history(_each(jobs), JOB_ATTRIBUTES, match=len(jobs), since=since)
     return [_plain(ad, JOB_ATTRIBUTES) for ad in found]
 
 
@@ -70,27 +90,34 @@ def edit(schedd: str, jobs: Sequence[str], attribute: str, value: str) -> None:
     _schedd(schedd).edit(list(jobs), attribute, value)
 
 
-def describe(schedd: str, job: str) -> str:
-    """Return all that the queue says of a job, an attribute a line; empty for a job that has left it."""
-    ads = _schedd(schedd).query(job)
-    return "".join(f"{name} = {ad.lookup(name)}\n" for ad in ads for name in sorted(ad.keys()))
+def describe(schedd: str, jobs: Sequence[Sequence[int]]) -> dict[str, str]:
+    """Return all that the queue says of those of the jobs that it has, an attribute a line."""
+    ads = _schedd(schedd).query(_each(jobs))
+    return {
+        f"{ad['ClusterId']}.{ad['ProcId']}": "".join(f"{name} = {ad.lookup(name)}\n" for name in sorted(ad.keys()))
+        for ad in ads
+    }
 
 
-def retrieve(schedd: str, job: str, directory: str) -> None:
-    """Fetch into a directory what a job has printed."""
+def retrieve(schedd: str, jobs: Sequence[str], directory: str) -> dict[str, str]:
+    """Fetch what jobs have printed, each into the directory of its name; return why it failed for some."""
     there = _schedd(schedd)
+    for job in jobs:
+        (Path(directory) / job).mkdir()
     # What a job has written goes to where it was submitted from, which may have been another machine.
-    there.edit(job, "SUBMIT_Iwd", classad2.quote(directory))
-    try:
-        there.retrieve(job)
-    except htcondor2.HTCondorException as error:
-        # One that was removed may have left nothing.
-        if NO_SUCH_FILE not in str(error):
-            raise
+    place = f'strcat({classad2.quote(directory)}, "/", ClusterId, ".", ProcId)'
+    there.edit(list(jobs), "SUBMIT_Iwd", place)
+    failed = _retrieved(there, jobs)
+    if not failed or len(jobs) == 1:
+        return dict.fromkeys(jobs, failed) if failed else {}
+    # One of them is the reason, so each is fetched for itself.
+    each = {job: _retrieved(there, [job]) for job in jobs}
+    return {job: why for job, why in each.items() if why}
 
 
 CALLS: Final[dict[str, Callable[..., Any]]] = {
-    call.__name__: call for call in (schedds, submit, spool, query, history, remove, edit, describe, retrieve)
+    call.__name__: call
+    for call in (schedds, submit, spool, query, clock, changed, history, remove, edit, describe, retrieve)
 }
 
 
@@ -112,13 +139,36 @@ def _outcome(call: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schedd(name: str) -> htcondor2.Schedd:
-    return htcondor2.Schedd(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, name))
+    return htcondor2.Schedd(_located(name))
+
+
+def _located(schedd: str) -> classad2.ClassAd:
+    place = htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, schedd)
+    if place is None:
+        # None would stand for any other.
+        raise OSError("the collector does not know it")
+    return place
 
 
 def _among(clusters: Sequence[int]) -> str:
     if len(clusters) <= MOST_NAMED:
         return " || ".join(f"ClusterId == {cluster}" for cluster in clusters)
     return f"ClusterId >= {min(clusters)} && ClusterId <= {max(clusters)}"
+
+
+def _each(jobs: Sequence[Sequence[int]]) -> str:
+    # A job's name alone would be taken for a number, which is true of every job.
+    return " || ".join(f"(ClusterId == {cluster} && ProcId == {proc})" for cluster, proc in jobs)
+
+
+def _retrieved(schedd: htcondor2.Schedd, jobs: Sequence[str]) -> str:
+    """Fetch what jobs have printed and return why that failed; one that was removed may have left nothing."""
+    try:
+        schedd.retrieve(list(jobs))
+    except htcondor2.HTCondorException as error:
+        alone = len(jobs) == 1 and NO_SUCH_FILE in str(error)
+        return "" if alone else str(error) or type(error).__name__
+    return ""
 
 
 def _plain(ad: classad2.ClassAd, attributes: Sequence[str]) -> dict[str, Any]:

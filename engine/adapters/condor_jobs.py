@@ -13,6 +13,7 @@ KILLED: Final = 128
 PERIODIC: Final = "PeriodicRemove expression"
 BY_ITSELF: Final = "It lost its slot, ran for too long, or never got its files."
 """Instead of the expression that HTCondor shows; `engine.adapters.submit` writes it."""
+NEVER_STARTED: Final = "It was matched with a slot, and could not start there."
 
 STATES: Final = {
     1: PoolState.IDLE,
@@ -46,9 +47,19 @@ class JobName:
         return f"{self.cluster}.{self.proc}"
 
     @property
+    def pair(self) -> tuple[int, int]:
+        """What expressions compare."""
+        return self.cluster, self.proc
+
+    @property
     def jobsub_id(self) -> str:
         """What everybody calls it."""
         return f"{self.key}@{self.schedd}"
+
+
+def named(schedd: str) -> str:
+    """Return what messages call a schedd."""
+    return f"HTCondor's schedd {schedd}"
 
 
 def by_schedd(jobsub_ids: Iterable[str]) -> dict[str, list[JobName]]:
@@ -67,10 +78,25 @@ def read(ad: Mapping[str, Any], schedd: str) -> PoolJob:
     state = STATES.get(ad["JobStatus"], PoolState.UNSEEN)
     if state is PoolState.HELD and ad.get("HoldReasonCode") == SPOOLING:
         state = PoolState.IDLE
-    reason = {PoolState.HELD: "HoldReason", PoolState.REMOVED: "RemoveReason"}.get(state, "")
     status = _exit_status(ad) if state is PoolState.COMPLETED else None
-    said = str(ad.get(reason, ""))
-    return PoolJob(jobsub_id, state, status, BY_ITSELF if PERIODIC in said else said)
+    return PoolJob(jobsub_id, state, status, _reason(ad, state), _details(ad, state))
+
+
+def _reason(ad: Mapping[str, Any], state: PoolState) -> str:
+    if state is PoolState.IDLE:
+        said = str(ad.get("LastRejMatchReason", "")).strip()
+        return said or (NEVER_STARTED if ad.get("NumJobMatches") else "")
+    attribute = {PoolState.HELD: "HoldReason", PoolState.REMOVED: "RemoveReason"}.get(state, "")
+    said = str(ad.get(attribute, ""))
+    return BY_ITSELF if PERIODIC in said else said
+
+
+def _details(ad: Mapping[str, Any], state: PoolState) -> dict[str, int]:
+    names = {
+        PoolState.HELD: {"HoldReasonCode": "hold_code", "HoldReasonSubCode": "hold_subcode"},
+        PoolState.IDLE: {"NumJobMatches": "matches"},
+    }
+    return {ours: int(ad[name]) for name, ours in names.get(state, {}).items() if name in ad}
 
 
 def _exit_status(ad: Mapping[str, Any]) -> int | None:

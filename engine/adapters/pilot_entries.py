@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, field_validator
 
 from engine.adapters.pilot_files import Malformed, RawEntry
-from engine.ports import PilotEntry
+from engine.pilots import PilotEntry
 from engine.settings import Sites
 
 VOS: Final = "GLIDEIN_Supported_VOs"

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.adapters import git_checkout, pilot_entries, pilot_files
 from engine.adapters.pilot_files import Malformed, RawEntry
 from engine.errors import Unavailable
-from engine.ports import PilotConfiguration, PilotEntry
+from engine.pilots import PilotConfiguration, PilotEntry
 from engine.settings import Sites
 
 

@@ -9,21 +9,24 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from engine import stage_hints
 from engine.errors import Unavailable
-from engine.ports import Announce, JobOrder, PoolJob, PoolLog, PoolState, nobody
+from engine.ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
 
 WRAPPER = "justin-wrapper.pyz"
 CONFIGURATION = "job.json"
 SECRET = "job.secret"  # noqa: S105 - the name of the file
 COMMAND = ("python3", WRAPPER, CONFIGURATION)
 MIB_BYTES = 1 << 20
-LONGEST_LOG_BYTES = 10 * MIB_BYTES
+LONGEST_LOG_BYTES = 2 * MIB_BYTES
+OVERLAP_SECONDS = 5.0
+"""How far looks for changes reach back: a file is seen a little later than the time that it carries."""
 
 
 class ProcessPool:
@@ -58,6 +61,14 @@ class ProcessPool:
             found = ((jobsub_id, self._job_directory(jobsub_id)) for jobsub_id in jobsub_ids)
             return {jobsub_id: _job(jobsub_id, directory) for jobsub_id, directory in found if directory}
 
+    def changes(self, marks: Mapping[str, float | None]) -> dict[str, PoolChanges]:
+        """Return the jobs that ended or were held since the marks; every other part is known to have none."""
+        with self._reported():
+            name, began = self._name(), time.time()
+            since = marks.get(name)
+            jobs = {} if since is None else {job.jobsub_id: job for job in self._changed(name, since)}
+            return {part: PoolChanges(jobs if part == name else {}, began - OVERLAP_SECONDS) for part in marks}
+
     def remove(self, jobsub_ids: Iterable[str]) -> None:
         """Take jobs out of the pool; unknown and ended ones are well."""
         with self._reported():
@@ -70,9 +81,7 @@ class ProcessPool:
         """Return the logs of ended or running jobs, for those of the jobs that are known."""
         with self._reported():
             found = ((jobsub_id, self._job_directory(jobsub_id)) for jobsub_id in jobsub_ids)
-            return {
-                jobsub_id: PoolLog(_tail(job / "stdout") + _tail(job / "stderr")) for jobsub_id, job in found if job
-            }
+            return {jobsub_id: PoolLog(_tail(job / "stdout"), _tail(job / "stderr")) for jobsub_id, job in found if job}
 
     def forget(self, jobsub_ids: Iterable[str]) -> None:
         """Let the pool drop what it keeps of ended jobs."""
@@ -92,6 +101,14 @@ class ProcessPool:
     def _name(self) -> str:
         settings = json.loads((self._directory / "settings.json").read_text())
         return str(settings["name"])
+
+    def _changed(self, name: str, since_seconds: float) -> Iterator[PoolJob]:
+        for note in (*self._directory.glob("*/*/*/ended.json"), *self._directory.glob("*/*/*/held")):
+            # The server may take a job away meanwhile.
+            with suppress(FileNotFoundError):
+                if note.stat().st_mtime >= since_seconds:
+                    job = note.parent
+                    yield _job(f"{job.parent.name}.{job.name}@{name}", job)
 
     def _next_cluster(self) -> int:
         """Return a number that no other cluster of this pool has or will have."""

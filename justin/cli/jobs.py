@@ -1,19 +1,22 @@
 """Subcommands about jobs, their logs, and what happened."""
 
-import io
-import tarfile
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from justin import following
+from justin.cli import log_files
 from justin.cli.command import Session, command
+from justin.cli.log_files import Fetched
 from justin.cli.options import JobsubId, Limit, StageId, WorkflowChoice
 from justin.cli.quantities import duration, number, size, utc
 from justin.cli.tables import Column
 from justin.errors import NotFound
-from justin.schemas.views import EventView, JobLogView, JobView
+from justin.schemas.views import EventView, JobView
 from justin.states import EventType, JobState
 
 _COLUMNS: list[Column[JobView]] = [
@@ -100,20 +103,55 @@ def events(
 @command("fetch-logs")
 def fetch_logs(
     session: Session,
-    jobsub_id: Annotated[str, typer.Option("--jobsub-id", metavar="ID", help="The job: CLUSTER.PROC@SCHEDD.")],
+    workflow: WorkflowChoice,
+    stage_id: StageId = None,
+    jobsub_id: JobsubId = None,
+    state: Annotated[JobState | None, typer.Option("--state", help="Of jobs in this state only.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Of at most this many jobs.")] = 1000,
     *,
-    unpack: Annotated[bool, typer.Option("--unpack", help="Make a folder of files instead of a .tgz file.")] = False,
+    unpack: Annotated[bool, typer.Option("--unpack", help="Make folders of files instead of .tgz files.")] = False,
 ) -> None:
-    """Fetch the logs of a job into the current folder."""
+    """Fetch the logs of a job into the current folder, or those of a workflow's jobs into a folder of their own.
+
+    Of each job all is fetched that is kept: what the jobscript wrote, what the wrapper wrote and complained of, and
+    what the pool says of the job.
+    """
+    if jobsub_id is not None:
+        _fetch_one(session, jobsub_id, unpack=unpack)
+        return
+    workflow_id = workflow.chosen_or_none()
+    if workflow_id is None:
+        raise typer.BadParameter("say which jobs: --jobsub-id ID, --workflow-id ID or --workflow-id-file FILE")
+    jobs = list(session.client.jobs(workflow_id=workflow_id, stage_id=stage_id, state=state, limit=limit + 1))
+    place = Path(f"w{workflow_id}{'' if stage_id is None else f's{stage_id}'}-logs")
+    _fetch_all(session, jobs[:limit], place, unpack=unpack)
+    if len(jobs) > limit:
+        session.screen.note(f"These are the newest {limit} jobs; there are more: give a larger --limit.")
+
+
+def _fetch_one(session: Session, jobsub_id: str, *, unpack: bool) -> None:
     logs = session.client.job_logs(jobsub_id)
     if not logs:
         raise NotFound(f"no logs of job {jobsub_id} are kept yet")
-    name = jobsub_id.replace("@", "-").replace("/", "-")
-    try:
-        path = _unpack(logs, Path(name)) if unpack else _pack(logs, Path(f"{name}.logs.tgz"), name)
-    except OSError as error:
-        raise typer.BadParameter(f"the logs cannot be written: {error}") from error
-    session.screen.say(f"Logs are in {path}", {"path": str(path), "logs": [each.kind for each in logs]})
+    done = log_files.write(jobsub_id, logs, Path(), unpack=unpack)
+    session.screen.say(f"Logs are in {done.path}", {"path": done.path, "logs": done.logs})
+
+
+def _fetch_all(session: Session, jobs: Sequence[JobView], place: Path, *, unpack: bool) -> None:
+    screen = session.screen
+    numbers = itertools.count(1)
+
+    def tell(done: Fetched) -> None:
+        if not screen.as_json:
+            what = ", ".join(done.logs) or "no logs are kept yet"
+            screen.say(f"{next(numbers):{len(str(len(jobs)))}}/{len(jobs)}  {done.jobsub_id}  {what}", {})
+
+    fetched = log_files.write_all(session.client, jobs, place, tell, unpack=unpack)
+    had = [each for each in fetched if each.path]
+    where = (
+        f"Logs of {len(had)} of {len(jobs)} jobs are in {place}" if had else f"No logs of {len(jobs)} jobs are kept yet"
+    )
+    screen.say(where, {"path": str(place) if had else "", "jobs": [asdict(each) for each in fetched]})
 
 
 @command("logs")
@@ -121,7 +159,7 @@ def logs(
     session: Session,
     jobsub_id: Annotated[str, typer.Argument(metavar="JOB", help="The job: CLUSTER.PROC@SCHEDD.")],
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="Which log: jobscript, wrapper or pool.")
+        str, typer.Option("--kind", metavar="KIND", help="Which log: jobscript, wrapper, stderr or pool.")
     ] = following.JOBSCRIPT,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
@@ -138,25 +176,3 @@ def logs(
     if not found:
         raise NotFound(f"no {kind} log of job {jobsub_id} is kept yet")
     session.screen.text(found[0].text, found[0])
-
-
-def _unpack(logs: list[JobLogView], folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    for log in logs:
-        (folder / _file_name(log)).write_text(log.text, encoding="utf-8")
-    return folder
-
-
-def _pack(logs: list[JobLogView], path: Path, folder: str) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for log in logs:
-            content = log.text.encode()
-            entry = tarfile.TarInfo(f"{folder}/{_file_name(log)}")
-            entry.size = len(content)
-            entry.mtime = int(log.saved_at.timestamp())
-            archive.addfile(entry, io.BytesIO(content))
-    return path
-
-
-def _file_name(log: JobLogView) -> str:
-    return f"{log.kind.replace('/', '-')}.log"

@@ -161,8 +161,8 @@ def test_removing_takes_running_and_queued_jobs_out_and_minds_no_others(condor_p
 
 def test_a_job_that_lost_its_slot_is_not_run_again(condor_pool: OwnCondor, order: Order) -> None:
     (jobsub_id,) = condor_pool.submit(order(sites=(SITE,)))
-    condor_pool.wait_for([jobsub_id], PoolState.RUNNING)
-    wait_until(lambda: condor_pool.daemons("condor_starter"))
+    # Its schedd counts it as running from the match on; one that has not begun by then may begin elsewhere.
+    wait_until(lambda: "\nJobCurrentStartExecutingDate = " in condor_pool.ad(jobsub_id), pause_seconds=0.2)
     condor_pool.kill("condor_starter")
 
     (job,) = condor_pool.wait_for([jobsub_id], PoolState.REMOVED)

@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from engine import sites
 from engine.adapters.pilot_factory import PilotFactory
 from engine.errors import Unavailable
-from engine.ports import PilotConfiguration
+from engine.pilots import PilotConfiguration
 from engine.runtime import Runtime
 from engine.settings import ExtraEntry, Sites
 from engine.sites import SitesUpdated

@@ -72,7 +72,7 @@ def test_not_allowed(run: Run, server: MockServer, url: str, monkeypatch: pytest
         (["submit-workflow"], "--workflow-id ID or --workflow-id-file FILE"),
         (["show-jobs", "--state", "lost"], "Invalid value for '--state'"),
         (["show-files", "--workflow-id", "0"], "Invalid value for '--workflow-id'"),
-        (["fetch-logs"], "Missing option '--jobsub-id'"),
+        (["fetch-logs"], "--jobsub-id ID, --workflow-id ID"),
     ],
 )
 def test_usage(run: Run, arguments: list[str], complaint: str) -> None:

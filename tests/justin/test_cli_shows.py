@@ -186,6 +186,35 @@ def test_logs_in_a_folder(run: Run) -> None:
     assert Path("1.0-mock/jobscript.log").read_text() == "processed one file\n"
 
 
+def test_logs_of_all_jobs_of_a_workflow(run: Run, server: MockServer) -> None:
+    names = [job["jobsub_id"] for job in json.loads(run("show-jobs", "--workflow-id", 1, "--json").out)]
+    assert len(names) > 1
+    lines = run("fetch-logs", "--workflow-id", 1, "--unpack").out.splitlines()
+
+    assert lines[:-1] == [f"{n}/{len(names)}  {name}  jobscript" for n, name in enumerate(names, 1)]
+    assert lines[-1] == f"Logs of {len(names)} of {len(names)} jobs are in w1-logs"
+    for name in names:
+        assert Path("w1-logs", name.replace("@", "-"), "jobscript.log").read_text() == "processed one file\n"
+
+
+def test_logs_of_a_stage_as_a_document(run: Run) -> None:
+    arguments = ("fetch-logs", "--workflow-id", 1, "--stage-id", 1, "--limit", 1)
+    result = run(*arguments, "--json")
+
+    document = json.loads(result.out)
+    (job,) = document["jobs"]
+    assert (document["path"], job["logs"]) == ("w1s1-logs", ["jobscript"])
+    with tarfile.open(job["path"]) as archive:
+        assert archive.getnames() == [f"{job['jobsub_id'].replace('@', '-')}/jobscript.log"]
+    assert "give a larger --limit" in result.err
+
+
+def test_logs_of_a_workflow_without_jobs_in_that_state(run: Run) -> None:
+    result = run("fetch-logs", "--workflow-id", 1, "--state", "stalled")
+    assert result.out == "No logs of 0 jobs are kept yet\n"
+    assert not Path("w1-logs").exists()
+
+
 def test_status_of_all_and_of_one(run: Run, server: MockServer) -> None:
     assert run("status").out.splitlines()[1].split()[:4] == ["1", "running", "first", "2/5"]
     assert run("status", 1).out.splitlines()[0] == "Workflow 1 (first) is running"

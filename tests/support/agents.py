@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from engine import completion, finder, job_factory, job_watch, outputs, problems, wiring
+from engine import completion, finder, job_factory, job_logs, job_watch, outputs, problems, wiring
 from engine.runtime import Runtime
 
 PAUSE_SECONDS = 0.2
@@ -29,6 +29,7 @@ CYCLES: tuple[Callable[[Runtime], object], ...] = (
     job_factory.submit_jobs,
     outputs.register_outputs,
     job_watch.watch_jobs,
+    job_logs.keep_logs,
     problems.pause_workflows,
     completion.complete_workflows,
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine import job_watch
+from engine import job_logs, job_watch
 from engine.ports import PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -58,7 +58,7 @@ def test_jobs_make_outputs_at_their_sites_and_leave_nothing_in_the_queue(
 
     names = [row["jobsub_id"] for row in running.rows.jobs(workflow_id)]
     condor_pool.wait_for(names, PoolState.COMPLETED)
-    assert job_watch.watch_jobs(running.runtime).logs == JOBS
+    assert job_logs.keep_logs(running.runtime).logs == JOBS
     wait_until(lambda: not condor_pool.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"))
 
 
@@ -77,3 +77,5 @@ def test_a_job_removed_by_hand_gives_its_file_back(running: Chain, condor_pool: 
     # Asked to stop, the wrapper may have had a last word.
     assert set(states(running, workflow_id)) <= {JobState.STALLED, JobState.ABORTED}
     assert "file_released" in running.event_types(workflow_id)
+    # The next test wants an empty queue.
+    assert job_logs.keep_logs(running.runtime).left == 1
