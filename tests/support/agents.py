@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from engine import completion, finder, job_factory, job_watch, outputs, problems, wiring
+from engine import completion, finder, job_factory, job_watch, log_registration, outputs, problems, wiring
 from engine.runtime import Runtime
 
 PAUSE_SECONDS = 0.2
@@ -28,6 +28,7 @@ CYCLES: tuple[Callable[[Runtime], object], ...] = (
     find,
     job_factory.submit_jobs,
     outputs.register_outputs,
+    log_registration.register_logs,
     job_watch.watch_jobs,
     problems.pause_workflows,
     completion.complete_workflows,
