@@ -172,7 +172,8 @@ def check_no_event_is_missing(rows: Rows, workflow_id: int) -> None:
 def _rucio(grid: Grid, names: list[str], plain: str, destinations: list[str]) -> dict[str, Any]:
     """Read Rucio by the names it should have, not by those the database tells, so that a surplus is found too."""
     dumps = [
-        _dump(grid, prefix) for prefix in sorted({plain, *(f"{each}{plain}" for each in destinations if each != "-")})
+        rucio_dump(grid, SCOPE, prefix)
+        for prefix in sorted({plain, *(f"{each}{plain}" for each in destinations if each != "-")})
     ]
     return {
         "datasets": {name: dataset for dump in dumps for name, dataset in dump["datasets"].items()},
@@ -181,8 +182,9 @@ def _rucio(grid: Grid, names: list[str], plain: str, destinations: list[str]) ->
     }
 
 
-def _dump(grid: Grid, prefix: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.support.rucio_dump", str(grid.secret_file("rucio-justin")), SCOPE, prefix]
+def rucio_dump(grid: Grid, scope: str, prefix: str) -> dict[str, Any]:
+    """Read the datasets of a scope whose names begin with a prefix, and the files in them."""
+    command = [sys.executable, "-m", "tests.support.rucio_dump", str(grid.secret_file("rucio-justin")), scope, prefix]
     environment = {"PATH": os.environ["PATH"], "RUCIO_HOME": str(grid.rucio.client_home)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=DUMP_SECONDS, check=False
