@@ -28,6 +28,7 @@ _COLUMNS: list[Column[JobView]] = [
     Column("Exit", lambda each: number(each.jobscript_exit), right=True),
     Column("Real time", lambda each: duration(each.real_seconds), right=True),
     Column("Memory", lambda each: size(each.max_rss_bytes), right=True, detail=True),
+    Column("Logs", lambda each: each.logs_did or "", detail=True),
     Column("Message", lambda each: each.state_message),
 ]
 
@@ -104,7 +105,7 @@ def fetch_logs(
     *,
     unpack: Annotated[bool, typer.Option("--unpack", help="Make a folder of files instead of a .tgz file.")] = False,
 ) -> None:
-    """Fetch the logs of a job into the current folder."""
+    """Fetch the logs of a job into the current folder, and say how Rucio gives all that it left."""
     logs = session.client.job_logs(jobsub_id)
     if not logs:
         raise NotFound(f"no logs of job {jobsub_id} are kept yet")
@@ -113,7 +114,10 @@ def fetch_logs(
         path = _unpack(logs, Path(name)) if unpack else _pack(logs, Path(f"{name}.logs.tgz"), name)
     except OSError as error:
         raise typer.BadParameter(f"the logs cannot be written: {error}") from error
-    session.screen.say(f"Logs are in {path}", {"path": str(path), "logs": [each.kind for each in logs]})
+    stored = session.client.job(jobsub_id).logs_did
+    everything = f"; get all that the job left with: rucio download {stored}" if stored else ""
+    told = {"path": str(path), "logs": [each.kind for each in logs], "logs_did": stored}
+    session.screen.say(f"Logs are in {path}{everything}", told)
 
 
 @command("logs")
