@@ -18,7 +18,7 @@ from benchmarks.report import Figure, Report, progress
 from engine import finder, job_factory, wiring
 from engine.rights import Caller
 from engine.runtime import Runtime
-from engine.settings import Allocator, Database, Pool, Settings
+from engine.settings import Allocator, Containers, Database, Pool, Settings
 from engine.submission import Submission, create_workflow
 from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
 from justin.states import JobState
@@ -164,6 +164,7 @@ def _started(directory: Path) -> Iterator[Place]:
         database=Database(url=SecretStr(grid.database_url)),
         pool=Pool(directory=pool),
         allocator=Allocator(url=ours[0].allocator_url),
+        containers=Containers(privileged_quotas=["*"]),
     )
     runtime = wiring.assemble(settings, "justin-benchmark")
     yield Place(runtime, grid.sites[0].name)
