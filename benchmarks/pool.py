@@ -13,7 +13,7 @@ from benchmarks.report import Figure, Report, progress
 from engine import finder, job_factory, job_watch, wiring
 from engine.rights import Caller
 from engine.runtime import Runtime
-from engine.settings import Database, Factory, Settings
+from engine.settings import Containers, Database, Factory, Settings
 from engine.settings import Pool as PoolSettings
 from engine.submission import Submission, create_workflow
 from justin.schemas.specs import StageSpec, WorkflowSpec
@@ -110,6 +110,7 @@ def _assembled(url: str, pool: Pool) -> Iterator[Runtime]:
         database=Database(url=SecretStr(url)),
         pool=PoolSettings(kind="condor", collector=pool.collector, token_directory=pool.token_directory),
         factory=Factory(max_submit_per_cycle=JOBS, max_idle_per_stage=JOBS, first_wave=JOBS),
+        containers=Containers(privileged_quotas=["*"]),
     )
     runtime = wiring.assemble(settings, "justin-benchmark")
     yield runtime

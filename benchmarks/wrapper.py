@@ -18,7 +18,7 @@ from benchmarks.report import Figure, Report, progress
 from engine import finder, job_factory, wiring
 from engine.rights import Caller
 from engine.runtime import Runtime
-from engine.settings import Allocator, Database, Factory, Pool, Settings
+from engine.settings import Allocator, Containers, Database, Factory, Pool, Settings
 from engine.submission import Submission, create_workflow
 from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
 from justin.states import JobState
@@ -165,6 +165,7 @@ def _started(directory: Path) -> Iterator[Place]:
         pool=Pool(directory=pool),
         allocator=Allocator(url=ours[0].allocator_url),
         factory=Factory(first_wave=WARM_UP_JOBS + JOBS),
+        containers=Containers(privileged_quotas=["*"]),
     )
     runtime = wiring.assemble(settings, "justin-benchmark")
     yield Place(runtime, grid.sites[0].name)

@@ -1,4 +1,4 @@
-"""The names of the datasets that hold a workflow's outputs; people and other systems know them by these."""
+"""The names of the datasets of outputs and of jobs' logs; people and other systems know them by these."""
 
 from dataclasses import dataclass
 
@@ -30,6 +30,12 @@ def numbered(pattern: Pattern, instance: str, number: int) -> str:
 def of_storage(pattern: Pattern, instance: str, rse: str) -> str:
     """Name the dataset whose rule keeps the files at a storage: `[INSTANCE-]w504s1p1-RSE`."""
     return f"{_common(pattern, instance)}-{rse}"
+
+
+def of_logs(instance: str, period: int, rse: str) -> str:
+    """Name the dataset of the logs of a period at a storage: `[INSTANCE-]logstgz-1785000000-RSE`."""
+    name = f"logstgz-{period}-{rse}"
+    return f"{instance}-{name}" if instance else name
 
 
 def _common(pattern: Pattern, instance: str) -> str:

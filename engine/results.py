@@ -7,7 +7,7 @@ came of it in a second, in which it looks again at the job: meanwhile it may hav
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine import calls, known_files, metadata, produced, targets, verdicts
+from engine import calls, known_files, log_offers, metadata, produced, targets, verdicts
 from engine.calls import Key
 from engine.errors import JobEnded, WrongState
 from engine.known_files import Findings
@@ -53,16 +53,21 @@ class _Plan:
 
 
 def record(runtime: Runtime, request: SignedRequest) -> RecordResultsReply:
-    """Take a job's report and offer targets for its outputs; a repeated report gets the same answer."""
+    """Take a job's report and offer targets for its outputs and logs; a repeated report gets the same answer."""
     with calls.opened(runtime, request, Key.JOB) as (session, job):
         plan = _look(session, job, calls.message(RecordResults, request))
+        logs = log_offers.begin(runtime, session, job) if isinstance(plan, RecordResultsReply) else None
     if isinstance(plan, RecordResultsReply):
-        return plan
+        return plan.model_copy(update={"logs": log_offers.complete(runtime, logs)})
     findings = known_files.look_up(runtime, plan.outputs, plan.parents)
-    dids = [output.did for output in plan.outputs]
-    offers = {} if findings.problems else targets.choose(runtime, plan.storages, plan.around.jobsub_id, dids)
+    logs_did = log_offers.did(job.jobsub_id)
+    # In one question to Rucio with the outputs.
+    dids = [*(output.did for output in plan.outputs), logs_did]
+    offers = {} if findings.problems else targets.choose(runtime, plan.storages, job.jobsub_id, dids)
     with runtime.session() as session:
-        return _store(session, plan, findings, offers)
+        reply = _store(session, plan, findings, offers)
+        logs = log_offers.begin(runtime, session, job)
+    return reply.model_copy(update={"logs": log_offers.complete(runtime, logs, offers.get(logs_did, ()))})
 
 
 def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | RecordResultsReply:

@@ -159,6 +159,17 @@ class Outputs(BaseModel):
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
+class Logs(BaseModel):
+    """The logs.tgz that each job stores."""
+
+    stored: bool = True
+    """Whether jobs are offered a place for it; the scope justin-logs must exist in Rucio and in MetaCat then."""
+    lifetime_seconds: Annotated[int, Field(gt=0)] = 4_000_000
+    """How long the rules live that keep the datasets of logs, each made for 1,000,000 seconds."""
+    periods_ahead: Annotated[int, Field(ge=0, le=10)] = 2
+    """For how many such times after the present one datasets are made ahead."""
+
+
 class Problems(BaseModel):
     """When a workflow is paused by the system."""
 
@@ -286,6 +297,7 @@ class Settings(BaseSettings):
     watch: Watch = Watch()
     job_logs: JobLogs = JobLogs()
     outputs: Outputs = Outputs()
+    logs: Logs = Logs()
     problems: Problems = Problems()
     sites: Sites = Sites()
     nodes: Nodes = Nodes()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine import distances, pulses
+from engine import distances, log_registration, pulses
 from engine.errors import ServiceRefused, Unavailable
 from engine.ports import AccountUsage, StorageRecord
 from engine.runtime import Runtime
@@ -28,14 +28,17 @@ class StoragesUpdated:
     retired_storages: tuple[str, ...] = ()
     new_scopes: tuple[str, ...] = ()
     new_distances: int = 0
+    new_log_datasets: int = 0
 
     def __bool__(self) -> bool:
         """Say whether anything was done."""
-        return bool(self.new_storages or self.retired_storages or self.new_scopes or self.new_distances)
+        return bool(
+            self.new_storages or self.retired_storages or self.new_scopes or self.new_distances or self.new_log_datasets
+        )
 
 
 def update_storages(runtime: Runtime) -> StoragesUpdated:
-    """Write down what Rucio knows of storages, of the accounts of quotas, and of their scopes.
+    """Write down what Rucio knows of storages, accounts and scopes, and make the coming datasets for logs.
 
     Raises `Unavailable` when Rucio does not answer, or is so slow that it is better left alone; what is known then
     stays.
@@ -57,6 +60,7 @@ def update_storages(runtime: Runtime) -> StoragesUpdated:
         retired_storages=tuple(retired),
         new_scopes=tuple(_update_scopes(runtime)),
         new_distances=distances.refresh(runtime),
+        new_log_datasets=log_registration.make_datasets(runtime),
     )
 
 

@@ -61,6 +61,17 @@ class OutboxState(StrEnum):
     REFUSED = "refused"
 
 
+class LogsState(StrEnum):
+    """Where the logs.tgz of a job is."""
+
+    OFFERED = "offered"
+    """The job was told where to put it."""
+    WAITING = "waiting"
+    """It lies there; the catalogues do not know it yet."""
+    DONE = "done"
+    REFUSED = "refused"
+
+
 class AbortReason(StrEnum):
     """Why a wrapper gave its job up, as it reports it."""
 
@@ -144,6 +155,9 @@ class EventType(StrEnum):
     JOB_STALLED = "job_stalled"
     JOB_NOTUSED = "job_notused"
     JOB_REMOVED = "job_removed"
+
+    LOGS_REGISTERED = "logs_registered"
+    LOGS_REFUSED = "logs_refused"
 
     NODE_AVOIDED = "node_avoided"
     DISTANCE_CHANGED = "distance_changed"

@@ -16,6 +16,7 @@ from justin.states import (
     EventType,
     FileState,
     JobState,
+    LogsState,
     OutboxState,
     WorkflowState,
 )
@@ -71,6 +72,13 @@ OUTBOX_MOVES: Final[Moves[OutboxState]] = {
     OutboxState.REFUSED: frozenset(),
 }
 
+LOGS_MOVES: Final[Moves[LogsState]] = {
+    LogsState.OFFERED: frozenset({LogsState.WAITING}),
+    LogsState.WAITING: frozenset({LogsState.DONE, LogsState.REFUSED}),
+    LogsState.DONE: frozenset(),
+    LogsState.REFUSED: frozenset(),
+}
+
 _HELD = (FileState.ALLOCATED, FileState.OUTPUTTING)
 _INPUTS = (FileState.FINDING, FileState.UNALLOCATED, *_HELD)
 
@@ -91,6 +99,11 @@ FILE_EVENTS: Final[Mapping[tuple[FileState, FileState], EventType]] = {
 
 JOB_EVENTS: Final[Mapping[tuple[JobState, JobState], EventType]] = {
     (source, target): EventType(f"job_{target}") for source, targets in JOB_MOVES.items() for target in targets
+}
+
+LOGS_EVENTS: Final[Mapping[tuple[LogsState, LogsState], EventType]] = {
+    (LogsState.WAITING, LogsState.DONE): EventType.LOGS_REGISTERED,
+    (LogsState.WAITING, LogsState.REFUSED): EventType.LOGS_REFUSED,
 }
 
 _WORKFLOW_WORDS: Final[Mapping[WorkflowState, EventType]] = {

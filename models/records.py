@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
-from justin.states import EventType, OutboxState
+from justin.states import EventType, LogsState, OutboxState
 from models.columns import big_key, document, moment, now, words
 
 
@@ -81,6 +81,44 @@ class Outbox(SQLModel, table=True):
     last_error: str = ""
     created_at: datetime = now()
     done_at: datetime | None = moment(default=None)
+
+
+class LogArchive(SQLModel, table=True):
+    """The logs.tgz of a job: where it may be put, then where it lies, and whether the catalogues know it."""
+
+    __tablename__ = "log_archives"
+    __table_args__ = (Index("log_archives_due", "next_attempt_at", postgresql_where=text("state = 'waiting'")),)
+
+    job_id: int = Field(primary_key=True, sa_type=BigInteger)
+    did: str
+    state: LogsState = Field(default=LogsState.OFFERED, sa_type=words(LogsState))
+    offers: int = 1
+    """How often the job has asked where to put it."""
+    targets: list[Any] | None = document()
+    """Where the job may put it, in order, as it was told; null before and after that."""
+    storage_id: int | None = None
+    """Where it lies; null until the job has said so, as the next four."""
+    pfn: str | None = None
+    size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    adler32: str | None = None
+    period: int | None = Field(default=None, sa_type=BigInteger)
+    """The multiple of 1,000,000 s in which it was stored: it names the dataset."""
+    attempts: int = 0
+    next_attempt_at: datetime = now()
+    leased_until: datetime | None = moment(default=None)
+    last_error: str = ""
+    created_at: datetime = now()
+    done_at: datetime | None = moment(default=None)
+
+
+class LogDataset(SQLModel, table=True):
+    """A dataset for the logs of one period at one storage that the catalogues were told of."""
+
+    __tablename__ = "log_datasets"
+
+    period: int = Field(primary_key=True, sa_type=BigInteger)
+    storage_id: int = Field(primary_key=True)
+    made_at: datetime = now()
 
 
 class Lease(SQLModel, table=True):

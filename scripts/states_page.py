@@ -13,9 +13,10 @@ PAGE = Path(__file__).parents[1] / "docs/developer/states.md"
 
 HEAD = """# States
 
-What a workflow, a file, a job and the registration of an output can be, and how they get from one to another. The
-words are in `justin/states.py`; the moves are plain tables in `models/moves.py`, the one door for states: each move is
-one statement that also writes its event. A move that is not in the tables, or that was made before, changes nothing.
+What a workflow, a file, a job, the registration of an output and a job's logs.tgz can be, and how they get from one to
+another. The words are in `justin/states.py`; the moves are plain tables in `models/moves.py`, the one door for states:
+each move is one statement that also writes its event. A move that is not in the tables, or that was made before,
+changes nothing.
 
 This page is made from those tables by `python -m scripts.states_page`.
 """
@@ -28,6 +29,7 @@ def page() -> str:
         _part("File", moves.FILE_MOVES, moves.FILE_EVENTS),
         _part("Job", moves.JOB_MOVES, moves.JOB_EVENTS),
         _part("Registration of an output", moves.OUTBOX_MOVES, {}),
+        _part("Logs of a job", moves.LOGS_MOVES, moves.LOGS_EVENTS),
     ]
     return "\n".join([HEAD, *("\n".join(part) for part in parts)])
 
@@ -41,9 +43,10 @@ def _part(
     yield from (f"    {source} --> {target}" for source, target in arrows)
     yield from (f"    {state} --> [*]" for state in states if not allowed[state])
     yield "```\n"
-    if events:
+    told = [arrow for arrow in arrows if arrow in events]
+    if told:
         yield "| from | to | event |\n|---|---|---|"
-        yield from (f"| {source} | {target} | `{events[source, target]}` |" for source, target in arrows)
+        yield from (f"| {source} | {target} | `{events[source, target]}` |" for source, target in told)
         yield ""
 
 

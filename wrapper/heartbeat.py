@@ -1,12 +1,14 @@
 """Tells the allocator from a thread of its own that the job lives, and hears whether it should go on."""
 
 import threading
-from typing import Callable
+from collections import deque
+from typing import Callable, Deque
 
 from wrapper.allocator import Allocator, AllocatorError, Patience, RefusedError
-from wrapper.log import say
+from wrapper.log import now, say
 
 PATIENCE = Patience(tries=2)
+MOST_RECORDS = 10_000
 
 
 class StoppedError(Exception):
@@ -27,6 +29,7 @@ class Heartbeat:
         self.stopped = threading.Event()
         """Set once the job is not to go on."""
         self._why: Exception = StoppedError()
+        self._records: Deque[str] = deque(maxlen=MOST_RECORDS)
 
     def start(self) -> None:
         """Send the first heartbeat now."""
@@ -42,6 +45,10 @@ class Heartbeat:
         if self.stopped.is_set():
             callback()
 
+    def record(self) -> str:
+        """Return when there were heartbeats and how they were answered, one a line."""
+        return "".join(tuple(self._records))
+
     def check(self) -> None:
         """Raise StoppedError when the job is not to go on, or the refusal that said that the server has ended it."""
         if self.stopped.is_set():
@@ -51,15 +58,21 @@ class Heartbeat:
         while not self._over.is_set() and not self.stopped.is_set():
             try:
                 reply = self._allocator.call("send_heartbeat", {"jobscript_log": self._log_tail()}, PATIENCE)
+                self._note("stop" if reply.get("stop") else "go on")
                 if reply.get("stop"):
                     self._stop(StoppedError("the allocator says stop: {}".format(reply.get("reason", ""))))
             except RefusedError as error:
+                self._note(str(error))
                 say("the heartbeat was refused: {}".format(error))
                 if error.job_ended:
                     self._stop(error)
             except AllocatorError as error:
+                self._note(str(error))
                 say("the heartbeat failed: {}".format(error))
             self._over.wait(self._every_seconds)
+
+    def _note(self, answer: str) -> None:
+        self._records.append("{} {}\n".format(now(), answer))
 
     def _stop(self, why: Exception) -> None:
         if self._over.is_set():

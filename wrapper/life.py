@@ -8,8 +8,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from wrapper import launch, results, slot, upload, workspace
 from wrapper.allocator import Allocator, AllocatorError, Patience, RefusedError
-from wrapper.heartbeat import Heartbeat
+from wrapper.heartbeat import Heartbeat, StoppedError
 from wrapper.job import Job
+from wrapper.joblogs import Sending, Sources
 from wrapper.jobscript import Alarm, Limits, Log, NotRunnableError, Outcome, Run
 from wrapper.launch import ContainerError
 from wrapper.log import say, step
@@ -92,12 +93,33 @@ class Life:
         patience = Patience(REPORTING_TRIES, here.ends_at)
         reply, found = self._record(work, place, outcome, patience)
         step("record_results")
+        logs = self._send_logs(reply, Sources(self._job.jobsub_id, place, log, heartbeat.record, os.environ))
+        try:
+            state = self._store(found, reply, heartbeat, patience)
+        except (AbortError, AllocatorError, StoppedError):
+            if logs:
+                logs.wait(here.seconds_left())
+            raise
+        say("the job is {}".format(state))
+        heartbeat.finish()
+        if logs:
+            logs.wait(here.seconds_left())
+            step("logs")
+
+    def _send_logs(self, reply: Json, sources: Sources) -> Optional[Sending]:
+        """Begin to store the logs, if the allocator says where: an older one does not."""
+        if not reply.get("logs"):
+            return None
+        return Sending(reply["logs"], sources, self._allocator, self._job.ca_path)
+
+    def _store(self, found: List[Output], reply: Json, heartbeat: Heartbeat, patience: Patience) -> str:
+        """Upload the outputs of a job that may have some, and return the state that the job is in then."""
         if reply["state"] == OUTPUTTING:
             stored = self._upload(found, reply, heartbeat)
             step("upload")
             reply = self._confirm(stored, patience)
             step("confirm_results")
-        say("the job is {}".format(reply["state"]))
+        return str(reply["state"])
 
     def _prepare(self, work: Json, heartbeat: Heartbeat) -> Tuple[Workspace, Log]:
         try:

@@ -3,22 +3,36 @@
 import os
 import sys
 import time
-from typing import List, Tuple
+from collections import deque
+from typing import Deque, List, Tuple
+
+MOST_LINES = 20_000
 
 _started = time.monotonic()
 _steps: List[Tuple[str, float]] = []
+_said: Deque[str] = deque(maxlen=MOST_LINES)
 
 
 def say(message: str) -> None:
     """Print a message at once; further lines of it are indented, so that none can pass for a line of its own."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    text = "{} {}\n".format(now, message.rstrip().replace("\n", "\n    "))
+    line = "{} {}\n".format(now(), message.rstrip().replace("\n", "\n    "))
+    _said.append(line)
     # Bytes, because Python 3.6 takes ASCII for the encoding of a node without a locale. Whoever started the wrapper
     # may have closed the other end, which is no reason to lose the job.
     try:
-        os.write(sys.stdout.fileno(), text.encode("utf-8", "replace"))
+        os.write(sys.stdout.fileno(), line.encode("utf-8", "replace"))
     except OSError:
         return
+
+
+def now() -> str:
+    """Return the time as logs tell it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def text() -> str:
+    """Return what was said so far; of very much, the last lines."""
+    return "".join(tuple(_said))
 
 
 def step(name: str) -> None:

@@ -66,7 +66,12 @@ class Plan(NamedTuple):
 def plans(found: List[Output], uploads: List[Json]) -> List[Plan]:
     """Match the allocator's answer with the outputs that were reported."""
     by_name = {output.name: output for output in found}
-    return [Plan(by_name[upload["name"]], [_target(told) for told in upload["targets"]]) for upload in uploads]
+    return [Plan(by_name[told["name"]], targets(told)) for told in uploads]
+
+
+def targets(told: Json) -> List[Target]:
+    """Return the targets that the allocator tells for one file, in order."""
+    return [_target(each) for each in told["targets"]]
 
 
 def _target(told: Json) -> Target:
@@ -81,14 +86,14 @@ def upload_all(wanted: List[Plan], ca_path: str, check: Callable[[], None]) -> L
     """
     over = threading.Event()
 
-    def upload(plan: Plan) -> Optional[Stored]:
+    def go_on(plan: Plan) -> Optional[Stored]:
         if over.is_set():
             return None
         check()
-        return _upload(plan, ca_path)
+        return upload(plan, ca_path)
 
     threads = ThreadPoolExecutor(AT_ONCE)
-    uploads = [threads.submit(upload, plan) for plan in wanted]
+    uploads = [threads.submit(go_on, plan) for plan in wanted]
     try:
         return [stored for stored in (each.result() for each in uploads) if stored]
     except (NoTargetError, StoppedError):
@@ -100,7 +105,8 @@ def upload_all(wanted: List[Plan], ca_path: str, check: Callable[[], None]) -> L
         over.set()
 
 
-def _upload(plan: Plan, ca_path: str) -> Stored:
+def upload(plan: Plan, ca_path: str) -> Stored:
+    """Upload one file to the first of its targets that takes it; raises NoTargetError when none does."""
     timeout_seconds = max(SHORTEST_TIMEOUT_SECONDS, plan.output.size_bytes / SLOWEST_BYTES_PER_SECOND)
     parcel = Parcel(plan.output, ca_path, timeout_seconds)
     failures: List[str] = []
@@ -128,10 +134,11 @@ def _take_back(uploads: "List[Future[Optional[Stored]]]") -> None:
     """Delete what was stored; what cannot be deleted stays, and its name is said."""
     for stored in (each.result() for each in uploads if not each.exception()):
         if stored:
-            _remove(stored)
+            remove(stored)
 
 
-def _remove(stored: Stored) -> None:
+def remove(stored: Stored) -> None:
+    """Delete a stored file again, or say that it stays."""
     try:
         REMOVE[stored.target.protocol](stored.parcel, stored.target)
     except UploadError as error:

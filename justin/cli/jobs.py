@@ -31,6 +31,7 @@ _COLUMNS: list[Column[JobView]] = [
     Column("Exit", lambda each: number(each.jobscript_exit), right=True),
     Column("Real time", lambda each: duration(each.real_seconds), right=True),
     Column("Memory", lambda each: size(each.max_rss_bytes), right=True, detail=True),
+    Column("Logs", lambda each: each.logs_did or "", detail=True),
     Column("Message", lambda each: each.state_message),
 ]
 
@@ -134,7 +135,10 @@ def _fetch_one(session: Session, jobsub_id: str, *, unpack: bool) -> None:
     if not logs:
         raise NotFound(f"no logs of job {jobsub_id} are kept yet")
     done = log_files.write(jobsub_id, logs, Path(), unpack=unpack)
-    session.screen.say(f"Logs are in {done.path}", {"path": done.path, "logs": done.logs})
+    stored = session.client.job(jobsub_id).logs_did
+    everything = f"; get all that the job left with: rucio download {stored}" if stored else ""
+    told = {"path": done.path, "logs": done.logs, "logs_did": stored}
+    session.screen.say(f"Logs are in {done.path}{everything}", told)
 
 
 def _fetch_all(session: Session, jobs: Sequence[JobView], place: Path, *, unpack: bool) -> None:

@@ -178,6 +178,8 @@ class RecordResultsReply(Message):
     uploads: list[Upload]
     problems: list[str] = []
     """Why nothing is to be uploaded, for the job's log."""
+    logs: Upload | None = None
+    """Where the job's logs.tgz goes; none where nobody takes it. A wrapper that does not know this leaves it out."""
 
 
 class ConfirmedFile(Message):
@@ -196,6 +198,12 @@ class ConfirmResults(Message):
     """All outputs of a job are uploaded."""
 
     outputs: Annotated[list[ConfirmedFile], Field(max_length=MAX_OUTPUTS)] = []
+
+
+class ConfirmLogs(Message):
+    """The logs.tgz of a job is uploaded."""
+
+    logs: ConfirmedFile
 
 
 class JobAborted(Message):

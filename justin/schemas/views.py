@@ -123,6 +123,8 @@ class JobView(View):
     inputs: int = 0
     """How often it was given a file."""
     outputs: int = 0
+    logs_did: str | None = None
+    """Of its logs.tgz, once the catalogues know that."""
 
 
 class EventView(View):

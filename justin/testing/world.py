@@ -255,6 +255,7 @@ class World:
             cpu_seconds=1.0,
             max_rss_bytes=MIB,
             inputs=1,
+            logs_did=f"justin-logs:{len(self.jobs) + 1}.0-mock.logs.tgz",
         )
         self.jobs.append(job)
         return job

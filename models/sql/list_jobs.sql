@@ -1,12 +1,14 @@
 -- A page of jobs, the newest first.
--- Called by models/queries/jobs.py. Index: jobs_workflow with a workflow, else jobs_pkey backwards; events_job.
+-- Called by models/queries/jobs.py. Index: jobs_workflow with a workflow, else jobs_pkey backwards; events_job,
+-- log_archives_pkey.
 -- moves: nothing
 SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.workflow_id, stage.stage_number, site.name,
        job.entry_name, job.hostname, job.submitted_at, job.started_at, job.heartbeat_at, job.finished_at,
        job.jobscript_exit, job.real_seconds, job.cpu_seconds, job.max_rss_bytes,
        (SELECT count(*) FROM events AS given
         WHERE given.job_id = job.job_id AND given.event_type = 'file_allocated'),
-       (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped')
+       (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped'),
+       (SELECT logs.did FROM log_archives AS logs WHERE logs.job_id = job.job_id AND logs.state = 'done')
 FROM jobs AS job
 LEFT JOIN stages AS stage ON stage.stage_id = job.stage_id
 LEFT JOIN sites AS site ON site.site_id = job.site_id

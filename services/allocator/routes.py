@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from engine import aborts, allocation, calls, confirmations, heartbeats, results, starts
+from engine import aborts, allocation, calls, confirmations, heartbeats, log_offers, results, starts
 from engine.calls import Key
 from engine.errors import NoFile, NoWork
 from engine.signing import SignedRequest
 from justin.schemas.jobs import (
+    ConfirmLogs,
     ConfirmResults,
     GetAllocatedFiles,
     GetFile,
@@ -86,6 +87,13 @@ def confirm_results(runtime: Running, request: WithOutputs) -> JobReply:
     """Take the word of the wrapper that every output lies where it should."""
     with calls.opened(runtime, request, Key.JOB) as (session, job):
         return confirmations.confirm(session, job, calls.message(ConfirmResults, request))
+
+
+@router.post("/confirm_logs", openapi_extra=_takes(ConfirmLogs))
+def confirm_logs(runtime: Running, request: Small) -> JobReply:
+    """Take the word of the wrapper that the job's logs lie where they should; jobs that have ended say it too."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        return log_offers.confirm(session, job, calls.message(ConfirmLogs, request))
 
 
 @router.post("/job_aborted", openapi_extra=_takes(JobAborted))

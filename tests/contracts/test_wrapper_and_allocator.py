@@ -9,10 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from engine import log_registration
 from engine.adapters.rucio import Rucio
+from engine.log_registration import LogsRegistered
 from engine.ports import NewFile
 from engine.runtime import Runtime
 from localgrid.grid import Grid
+from models.queries import jobs
+from models.queries.jobs import JobFilter
+from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
 from tests.support.single_jobs import Chain, chain
 
@@ -40,6 +45,14 @@ class TwoAddresses(Rucio):
     def write_pfns(self, rse: str, dids: Sequence[str], schemes: Sequence[str]) -> dict[str, list[str]]:
         found = super().write_pfns(rse, dids, schemes)
         return {did: [f"{UNREACHABLE}/{did}", *pfns] for did, pfns in found.items()}
+
+
+class NoLogs(Rucio):
+    """The real Rucio, as if no storage could take logs."""
+
+    def write_pfns(self, rse: str, dids: Sequence[str], schemes: Sequence[str]) -> dict[str, list[str]]:
+        found = super().write_pfns(rse, dids, schemes)
+        return {did: [f"{UNREACHABLE}/{did}"] if did.endswith(".logs.tgz") else pfns for did, pfns in found.items()}
 
 
 @pytest.fixture
@@ -154,6 +167,36 @@ def test_a_jobscript_that_runs_too_long_is_ended_and_its_log_kept(world: Chain) 
     assert states(world, workflow_id) == {"unallocated": 1}
     (log,) = world.rows.ask("SELECT content FROM job_logs WHERE kind = 'jobscript'")
     assert b"begun" in zlib.decompress(log["content"])
+
+
+def test_the_logs_of_jobs_that_did_well_and_badly_are_in_all_books(world: Chain, name: str, grid: Grid) -> None:
+    good = world.submit(one_output(name) + "echo art > art.log\n", "monte-carlo 1", "*.dat")
+    world.run_jobs(SITE)
+    bad = world.submit("#!/bin/sh\n$JUSTIN_PATH/justin-get-file\necho so sad\nexit 3\n", "monte-carlo 1", "*")
+    world.run_jobs(SITE)
+    assert (the_job(world, good)[0], the_job(world, bad)[0]) == ("finished", "jobscript_error")
+    assert log_registration.register_logs(world.runtime) == LogsRegistered(logs=2)
+
+    for workflow_id, exits in ((good, 0), (bad, 3)):
+        (logs,) = books.check_logs(grid, world.rows, workflow_id, world.runtime.settings.instance).values()
+        assert {"jobscript.log", "justin-wrapper.log", "justin-heartbeats.log", "justin-job-ad.log"} <= set(logs)
+        assert f"the jobscript ended with {exits}".encode() in logs["justin-wrapper.log"]
+        assert (logs.get("art.log") == b"art\n") == (workflow_id == good)
+        (row,) = world.rows.logs(workflow_id)
+        assert row["rse"] == RSE, "the storage beside the job"
+        with world.runtime.session() as session:
+            (job,) = jobs.list_jobs(session, JobFilter(workflow_id=workflow_id), limit=10)
+        assert job.logs_did == row["did"]
+
+
+def test_logs_that_nobody_takes_cost_the_job_nothing(grid_runtime: Runtime, name: str) -> None:
+    settings = grid_runtime.settings
+    with chain(replace(grid_runtime, rucio=NoLogs(settings.rucio, settings.replicas.schemes))) as world:
+        workflow_id = world.submit(one_output(name), "monte-carlo 1", "*.dat")
+        (ran,) = world.run_jobs(SITE)
+        assert the_job(world, workflow_id)[0] == "finished", ran.log
+        assert "the logs are not stored" in ran.log
+        assert world.rows.logs(workflow_id) == []
 
 
 def test_a_jobscript_that_never_asks_is_said_to_be_so(world: Chain) -> None:

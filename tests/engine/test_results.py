@@ -12,9 +12,10 @@ from sqlmodel import col, select
 from engine import calls, confirmations, results
 from engine.adapters.metacat import MetaCat
 from engine.calls import Key
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, Unavailable
 from engine.ports import NewFile
 from engine.runtime import Runtime
+from engine.settings import Logs
 from engine.settings import MetaCat as MetaCatSettings
 from justin.schemas.jobs import ConfirmResults, JobReply, RecordResultsReply, Upload
 from justin.states import FileState, JobState
@@ -25,6 +26,7 @@ from models.places import Storage
 from models.records import Outbox
 from models.workflows import Stage, StageStorage
 from tests.support.makers import make_files, make_job, make_output_pattern, make_stage, make_workflow
+from tests.support.mortal import Counter, Mortal
 from tests.support.signed_job import REPORT, SignedJob
 
 SCOPE = "usertests"
@@ -240,3 +242,61 @@ def test_a_silent_metacat_costs_the_job_nothing(reporting: Reporting) -> None:
     without = replace(reporting, runtime=replace(reporting.runtime, metacat=silent))
     reply = without.record(output())
     assert (reply.state, len(reply.uploads)) == (JobState.OUTPUTTING, 1)
+
+
+def test_a_report_is_offered_a_place_for_the_logs_beside_the_outputs(reporting: Reporting) -> None:
+    first = reporting.record(made := output())
+    assert first.logs
+    assert first.logs.did == f"justin-logs:{reporting.job.jobsub_id.replace('@', '-')}.logs.tgz"
+    assert [target.rse for target in first.logs.targets] == [target.rse for target in first.uploads[0].targets]
+    assert all(target.url.endswith(f"/{first.logs.name}") for target in first.logs.targets)
+    assert reporting.record(made).logs == first.logs
+
+
+@pytest.mark.parametrize(
+    ("values", "state"),
+    [
+        ({"jobscript_exit": 7}, JobState.JOBSCRIPT_ERROR),
+        ({"timed_out": True}, JobState.TIMED_OUT),
+        ({"processed_dids": []}, JobState.NONE_PROCESSED),
+        ({"metadata_errors": ["No JSON."]}, JobState.OUTPUTTING_FAILED),
+        ({}, JobState.OUTPUTTING),
+    ],
+)
+def test_every_end_is_offered_a_place_for_the_logs(
+    reporting: Reporting, values: dict[str, Any], state: JobState
+) -> None:
+    reply = reporting.record(**values)
+    assert (reply.state, reply.uploads) == (state, [])
+    assert reply.logs
+    assert reply.logs.targets[0].rse == "CERN"
+    assert reporting.record(**values).logs == reply.logs
+
+
+def test_outputs_that_a_catalogue_refuses_leave_the_logs_a_place(reporting: Reporting) -> None:
+    taken = output()
+    make_known(reporting.runtime, f"{SCOPE}:{taken['name']}")
+    reply = reporting.record(taken)
+    assert reply.state is JobState.OUTPUTTING_FAILED
+    assert reply.logs
+
+
+def test_no_place_is_offered_where_logs_are_not_stored(reporting: Reporting) -> None:
+    settings = reporting.runtime.settings.model_copy(update={"logs": Logs(stored=False)})
+    quiet = replace(reporting, runtime=replace(reporting.runtime, settings=settings))
+    assert quiet.record(output()).logs is None
+
+
+def test_rucio_is_asked_twice_and_no_more_for_one_jobs_logs(reporting: Reporting) -> None:
+    counter = Counter(0, Unavailable("it rains"))
+    silent = replace(reporting.runtime, rucio=Mortal(_Silent(), counter))
+    ended = replace(reporting, runtime=silent)
+    assert [ended.record(jobscript_exit=1).logs for _ in range(4)] == [None] * 4
+    assert counter.calls == 2
+
+
+class _Silent:
+    """A Rucio that does not answer."""
+
+    def write_pfns(self, *_: object) -> dict[str, list[str]]:
+        raise Unavailable("it rains")

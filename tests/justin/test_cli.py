@@ -190,7 +190,7 @@ def test_a_narrow_terminal_gets_fewer_columns(server: MockServer, url: str, run:
 
     narrow, wide = (on_terminal("show-jobs", columns=columns) for columns in (100, 200))
 
-    assert "Not shown for want of room: Submitted (UTC), Started (UTC), Memory." in narrow
+    assert "Not shown for want of room: Submitted (UTC), Started (UTC), Memory, Logs." in narrow
     assert max(len(line) for line in narrow.splitlines() if "mock" in line) < 100
     assert "Started (UTC)" in wide
     assert "Message" not in wide

@@ -170,8 +170,11 @@ def test_files_are_failed_and_retried(run: Run, server: MockServer) -> None:
     assert server.process(1) == 3
 
 
+ALL_LOGS = "; get all that the job left with: rucio download justin-logs:1.0-mock.logs.tgz\n"
+
+
 def test_logs_in_an_archive(run: Run) -> None:
-    assert run("fetch-logs", "--jobsub-id", "1.0@mock").out == "Logs are in 1.0-mock.logs.tgz\n"
+    assert run("fetch-logs", "--jobsub-id", "1.0@mock").out == f"Logs are in 1.0-mock.logs.tgz{ALL_LOGS}"
 
     with tarfile.open("1.0-mock.logs.tgz") as archive:
         (entry,) = archive.getmembers()
@@ -181,7 +184,7 @@ def test_logs_in_an_archive(run: Run) -> None:
 
 
 def test_logs_in_a_folder(run: Run) -> None:
-    assert run("fetch-logs", "--jobsub-id", "1.0@mock", "--unpack").out == "Logs are in 1.0-mock\n"
+    assert run("fetch-logs", "--jobsub-id", "1.0@mock", "--unpack").out == f"Logs are in 1.0-mock{ALL_LOGS}"
 
     assert Path("1.0-mock/jobscript.log").read_text() == "processed one file\n"
 

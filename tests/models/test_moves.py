@@ -87,7 +87,13 @@ def test_every_allowed_move_has_its_event() -> None:
 
 
 def test_every_event_type_has_a_writer() -> None:
-    moved = {*moves.WORKFLOW_EVENTS.values(), *moves.FILE_EVENTS.values(), *moves.JOB_EVENTS.values()}
+    tables: tuple[Mapping[Any, EventType], ...] = (
+        moves.WORKFLOW_EVENTS,
+        moves.FILE_EVENTS,
+        moves.JOB_EVENTS,
+        moves.LOGS_EVENTS,
+    )
+    moved = {event for table in tables for event in table.values()}
     written = {EventType(word) for word in EventType if f"'{word}'" in _all_sql()}
     assert moved | moves.PROBLEM_EVENTS | events.NEW_EVENTS | written == set(EventType)
 

@@ -18,6 +18,7 @@ TABLES: dict[str, Any] = {
     "job": moves.JOB_MOVES,
     "workflow": moves.WORKFLOW_MOVES,
     "outbox": moves.OUTBOX_MOVES,
+    "logs": moves.LOGS_MOVES,
 }
 MOVE = re.compile(r"^-- moves: (\w+), (\w+) -> (\w+)$", re.MULTILINE)
 SETS_STATE = re.compile(r"(\bSET|,)\s+state\s*=")

@@ -8,7 +8,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from engine import completion, finder, job_factory, job_logs, job_watch, outputs, problems, wiring
+from engine import (
+    completion,
+    finder,
+    job_factory,
+    job_logs,
+    job_watch,
+    log_registration,
+    outputs,
+    problems,
+    wiring,
+)
 from engine.runtime import Runtime
 
 PAUSE_SECONDS = 0.2
@@ -28,6 +38,7 @@ CYCLES: tuple[Callable[[Runtime], object], ...] = (
     find,
     job_factory.submit_jobs,
     outputs.register_outputs,
+    log_registration.register_logs,
     job_watch.watch_jobs,
     job_logs.keep_logs,
     problems.pause_workflows,

@@ -1,9 +1,11 @@
 """Compares what the database, MetaCat, Rucio and the storages themselves say of a workflow, file by file."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -14,12 +16,15 @@ from urllib.parse import urlsplit
 
 from metacat.webapi import MetaCatClient
 
-from justin.states import EventType, FileState, JobState
+from justin.states import EventType, FileState, JobState, LogsState
 from localgrid.grid import Grid
+from models.moves import LOGS_EVENTS
 from tests.support.rows import Rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SCOPE = "usertests"
+LOGS_SCOPE = "justin-logs"
+LOGS_LIFETIME_SECONDS = 4_000_000
 NINE_KEYS = {
     "user",
     "stage_id",
@@ -150,6 +155,51 @@ def check_each_processed_once(rows: Rows, workflow_id: int) -> None:
         assert registered == 1, row["did"]
 
 
+def check_logs(grid: Grid, rows: Rows, workflow_id: int, instance: str = "") -> dict[str, dict[str, bytes]]:
+    """Every job's logs.tgz lies at a storage and is known to Rucio, with a rule, and to MetaCat; return what they hold.
+
+    Only of jobs that have reported how their jobscript ended; the logs are registered by then.
+    """
+    beginning = f"{instance}-logstgz-" if instance else "logstgz-"
+    in_rucio = rucio_dump(grid, LOGS_SCOPE, beginning)
+    metacat = MetaCatClient(grid.metacat_url, token_library=str(grid.directory / "no-tokens"))
+    stored = rows.logs(workflow_id)
+    assert {row["jobsub_id"] for row in stored} == {
+        job["jobsub_id"] for job in rows.jobs(workflow_id) if job["jobscript_exit"] is not None
+    }
+    return {row["jobsub_id"]: _check_stored_logs(row, beginning, in_rucio, metacat) for row in stored}
+
+
+def _check_stored_logs(
+    row: dict[str, Any], beginning: str, in_rucio: dict[str, Any], metacat: MetaCatClient
+) -> dict[str, bytes]:
+    assert row["state"] == LogsState.DONE, row["last_error"]
+    assert row["did"] == f"{LOGS_SCOPE}:{row['jobsub_id'].replace('@', '-')}.logs.tgz"
+    name = row["did"].partition(":")[2]
+    dataset = f"{beginning}{row['period']}-{row['rse']}"
+    assert [each for each, found in in_rucio["datasets"].items() if name in found["files"]] == [dataset]
+    (rule,) = in_rucio["datasets"][dataset]["rules"]
+    assert (rule["rse_expression"], rule["copies"], rule["state"]) == (row["rse"], 1, "OK")
+    assert abs(rule["lifetime_seconds"] - LOGS_LIFETIME_SECONDS) < 60
+    known, declared = in_rucio["files"][name], metacat.get_file(did=row["did"], with_metadata=True, with_datasets=True)
+    assert (known["size_bytes"], known["adler32"]) == (declared["size"], declared["checksums"]["adler32"])
+    assert [each["name"] for each in declared["datasets"]] == [dataset]
+    about = declared["metadata"]["dune.workflow"]
+    assert (about["workflow_id"], about["job_id"]) == (row["workflow_id"], row["jobsub_id"])
+    assert about["jobscript_exit"] == row["jobscript_exit"]
+    content = Path(urlsplit(known["pfns"][row["rse"]]).path).read_bytes()
+    assert (len(content), f"{zlib.adler32(content):08x}") == (known["size_bytes"], known["adler32"])
+    return _unpacked(content, row["jobsub_id"])
+
+
+def _unpacked(content: bytes, folder: str) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        members = archive.getmembers()
+        assert {member.name.partition("/")[0] for member in members} == {folder}
+        opened = {member.name.partition("/")[2]: archive.extractfile(member) for member in members}
+        return {name: file.read() for name, file in opened.items() if file}
+
+
 def check_no_event_is_missing(rows: Rows, workflow_id: int) -> None:
     """The events tell the whole way of every file and job to where it is now."""
     events = rows.events(workflow_id)
@@ -158,7 +208,7 @@ def check_no_event_is_missing(rows: Rows, workflow_id: int) -> None:
     for event in events:
         if event["file_id"]:
             by_file.setdefault(event["file_id"], []).append(event["event_type"])
-        elif event["job_id"]:
+        elif event["job_id"] and event["event_type"] not in LOGS_EVENTS.values():
             by_job.setdefault(event["job_id"], []).append(event["event_type"])
     for file in rows.files(workflow_id):
         told = by_file[file["file_id"]]
@@ -172,7 +222,8 @@ def check_no_event_is_missing(rows: Rows, workflow_id: int) -> None:
 def _rucio(grid: Grid, names: list[str], plain: str, destinations: list[str]) -> dict[str, Any]:
     """Read Rucio by the names it should have, not by those the database tells, so that a surplus is found too."""
     dumps = [
-        _dump(grid, prefix) for prefix in sorted({plain, *(f"{each}{plain}" for each in destinations if each != "-")})
+        rucio_dump(grid, SCOPE, prefix)
+        for prefix in sorted({plain, *(f"{each}{plain}" for each in destinations if each != "-")})
     ]
     return {
         "datasets": {name: dataset for dump in dumps for name, dataset in dump["datasets"].items()},
@@ -181,8 +232,9 @@ def _rucio(grid: Grid, names: list[str], plain: str, destinations: list[str]) ->
     }
 
 
-def _dump(grid: Grid, prefix: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.support.rucio_dump", str(grid.secret_file("rucio-justin")), SCOPE, prefix]
+def rucio_dump(grid: Grid, scope: str, prefix: str) -> dict[str, Any]:
+    """Read the datasets of a scope whose names begin with a prefix, and the files in them."""
+    command = [sys.executable, "-m", "tests.support.rucio_dump", str(grid.secret_file("rucio-justin")), scope, prefix]
     environment = {"PATH": os.environ["PATH"], "RUCIO_HOME": str(grid.rucio.client_home)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=DUMP_SECONDS, check=False

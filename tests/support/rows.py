@@ -20,6 +20,15 @@ WHERE f.workflow_id = %s AND f.state <> 'dropped'
 ORDER BY f.file_id
 """
 
+LOGS = """
+SELECT l.*, j.jobsub_id, j.workflow_id, j.jobscript_exit, st.name AS rse
+FROM log_archives l
+JOIN jobs j ON j.job_id = l.job_id
+JOIN storages st ON st.storage_id = l.storage_id
+WHERE j.workflow_id = %s
+ORDER BY l.job_id
+"""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -52,6 +61,10 @@ class Rows:
     def jobs(self, workflow_id: int) -> list[Row]:
         """The jobs that served it."""
         return self.ask("SELECT * FROM jobs WHERE workflow_id = %s ORDER BY job_id", workflow_id)
+
+    def logs(self, workflow_id: int) -> list[Row]:
+        """The logs that its jobs have stored, with where they are."""
+        return self.ask(LOGS, workflow_id)
 
     def events(self, workflow_id: int) -> list[Row]:
         """What happened, oldest first."""

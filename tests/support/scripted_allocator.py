@@ -21,12 +21,14 @@ JOBSUB_ID = "1234.5@schedd.example.org"
 SECRET = hashlib.sha256(b"job").hexdigest()
 JOBSCRIPT_SECRET = hashlib.sha256(b"jobscript").hexdigest()
 PATH = "/api/allocator/"
+LOGS_NAME = "1234.5-schedd.example.org.logs.tgz"
 
 REQUESTS: dict[str, type[BaseModel]] = {
     "get_jobscript": jobs.GetJobscript,
     "send_heartbeat": jobs.Heartbeat,
     "record_results": jobs.RecordResults,
     "confirm_results": jobs.ConfirmResults,
+    "confirm_logs": jobs.ConfirmLogs,
     "job_aborted": jobs.JobAborted,
     "get_file": jobs.GetFile,
     "get_allocated_files": jobs.GetAllocatedFiles,
@@ -108,6 +110,7 @@ class ScriptedAllocator:
         self.files: deque[str] = deque()
         self.given: list[str] = []
         self.targets: list[Target] = []
+        self.log_targets: list[Target] = []
         self.stop_reason: str | None = None
         self.clock_offset_seconds = 0.0
         self._nonces: set[str] = set()
@@ -198,7 +201,7 @@ class ScriptedAllocator:
     def _record_results(self, message: jobs.RecordResults) -> Answer:
         if message.timed_out or message.jobscript_exit != 0:
             state = "timed_out" if message.timed_out else "jobscript_error"
-            return Answer(body={"state": state, "uploads": [], "problems": []})
+            return Answer(body={"state": state, "uploads": [], "problems": [], **self._logs()})
         uploads = [
             {
                 "name": output.name,
@@ -207,7 +210,17 @@ class ScriptedAllocator:
             }
             for output in message.outputs
         ]
-        return Answer(body={"state": "outputting", "uploads": uploads, "problems": []})
+        return Answer(body={"state": "outputting", "uploads": uploads, "problems": [], **self._logs()})
+
+    def _logs(self) -> dict[str, Any]:
+        """Offer a place for the logs, as an allocator does that knows of them."""
+        if not self.log_targets:
+            return {}
+        targets = [{**target, "url": f"{target['url']}/{LOGS_NAME}"} for target in self.log_targets]
+        return {"logs": {"name": LOGS_NAME, "did": f"justin-logs:{LOGS_NAME}", "targets": targets}}
+
+    def _confirm_logs(self, _message: jobs.ConfirmLogs) -> Answer:
+        return Answer(body={"state": "finished"})
 
     def _confirm_results(self, _message: jobs.ConfirmResults) -> Answer:
         return Answer(body={"state": "finished"})

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
-from justin.states import FileState, JobState
+from justin.states import FileState, JobState, LogsState
 from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
 from tests.support.system import System
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -69,6 +70,15 @@ FAILS = r"""#!/bin/bash
 did_pfn_rse=$($JUSTIN_PATH/justin-get-file)
 echo "this cannot work"
 exit 3
+"""
+
+
+FAILS_ON_THE_FIRST = r"""#!/bin/bash
+did=$($JUSTIN_PATH/justin-get-file | cut -f1 -d' ')
+[ "$did" ] || exit 0
+echo "$did" | tee told.log
+case $did in *-0.txt) exit 3 ;; esac
+echo "$did" > justin-processed-dids.txt
 """
 
 
@@ -166,3 +176,26 @@ def test_a_jobscript_that_fails_gives_its_files_back_until_they_count_as_failed(
     books.check_no_event_is_missing(system.rows, workflow_id)
     (job, *_) = system.client.jobs(workflow_id=workflow_id, state=JobState.JOBSCRIPT_ERROR)
     assert any("this cannot work" in log.text for log in system.client.job_logs(job.jobsub_id))
+
+
+def test_logs_of_jobs_that_did_well_and_badly_are_in_all_books(
+    system: System, registered: Callable[[int], str]
+) -> None:
+    workflow_id = system.submit(one_stage(registered(2), FAILS_ON_THE_FIRST, max_allocations=1))
+    workflow = system.finish(workflow_id)
+    assert workflow.stages[0].files == {FileState.FAILED: 1, FileState.PROCESSED: 1}
+
+    def registered_logs() -> bool:
+        reported = [job for job in system.rows.jobs(workflow_id) if job["jobscript_exit"] is not None]
+        done = [row for row in system.rows.logs(workflow_id) if row["state"] == LogsState.DONE]
+        return len(done) == len(reported)
+
+    wait_until(registered_logs)
+    logs = books.check_logs(system.grid, system.rows, workflow_id, system.instance)
+    books.check_no_event_is_missing(system.rows, workflow_id)
+    jobs = {job.jobsub_id: job for job in system.client.jobs(workflow_id=workflow_id)}
+    assert {jobs[jobsub_id].jobscript_exit for jobsub_id in logs} == {0, 3}
+    for jobsub_id, found in logs.items():
+        assert jobs[jobsub_id].logs_did == f"justin-logs:{jobsub_id.replace('@', '-')}.logs.tgz"
+        if jobs[jobsub_id].inputs:
+            assert found["told.log"] == found["jobscript.log"] != b""

@@ -12,6 +12,7 @@ from engine.runtime import Runtime
 from justin.schemas.jobs import RecordResultsReply
 from justin.schemas.views import JobView
 from justin.states import AbortReason, JobState, WorkflowState
+from models import log_archives
 from models.jobs import Job
 from models.queries import jobs
 from models.workflows import Stage
@@ -249,3 +250,60 @@ def test_a_heartbeat_hears_what_becomes_of_the_workflow(held: Running, state: Wo
     with held.runtime.session() as session:
         session.connection().execute(text("UPDATE workflows SET state = :state"), {"state": state.value})
     assert held.job.call("send_heartbeat").json()["stop"] is stop
+
+
+def offered(held: Running, state: str = "jobscript_error") -> dict[str, Any]:
+    """Let the job end and be offered a place for its logs; return its word that they lie there."""
+    held.reply(jobscript_exit=1)
+    target = {"storage_id": 1, "rse": "MANCHESTER", "url": "file:///rse/x.logs.tgz"}
+    with held.runtime.session() as session:
+        assert held.row.state == state
+        assert log_archives.offer(session, held.row.job_id, [target])
+    logs = {"name": "x.logs.tgz", "rse": target["rse"], "url": target["url"], "size_bytes": 5, "adler32": "0000000a"}
+    return logs | {"seconds": 0.1}
+
+
+def waiting_logs(held: Running) -> list[tuple[str, str | None]]:
+    with held.runtime.session() as session:
+        rows = session.connection().execute(text("SELECT state, pfn FROM log_archives"))
+        return [(row.state, row.pfn) for row in rows]
+
+
+def test_a_report_is_answered_without_logs_while_rucio_does_not_say_where(held: Running) -> None:
+    first = held.reply(jobscript_exit=7)
+    assert (first.state, first.logs) == (JobState.JOBSCRIPT_ERROR, None)
+    assert [held.reply(jobscript_exit=7).logs for _ in range(3)] == [None] * 3
+    assert waiting_logs(held) == [("offered", None)]
+
+
+def test_a_job_that_has_ended_confirms_its_logs_once(held: Running) -> None:
+    logs = offered(held)
+    events = held.events
+    for _ in range(2):
+        reply = held.job.call("confirm_logs", logs=logs)
+        assert (reply.status_code, reply.json()) == (200, {"state": "jobscript_error"})
+    assert held.reply(jobscript_exit=1).logs is None
+    assert waiting_logs(held) == [("waiting", "file:///rse/x.logs.tgz")]
+    assert held.events == events
+
+
+@pytest.mark.parametrize("change", [{"rse": "CERN"}, {"url": "file:///etc/passwd"}])
+def test_logs_are_not_believed_to_lie_where_they_were_not_offered(held: Running, change: dict[str, str]) -> None:
+    reply = held.job.call("confirm_logs", logs=offered(held) | change)
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    assert waiting_logs(held) == [("offered", None)]
+
+
+def test_logs_are_confirmed_after_a_report_only(held: Running) -> None:
+    logs = {"name": "x", "rse": "CERN", "url": "file:///x", "size_bytes": 1, "adler32": "00000001", "seconds": 1}
+    reply = held.job.call("confirm_logs", logs=logs)
+    assert (reply.status_code, reply.json()["code"]) == (409, "wrong_state")
+
+
+def test_an_offer_is_repeated_until_the_logs_are_there(held: Running) -> None:
+    offered(held)
+    first, again = held.reply(jobscript_exit=1).logs, held.reply(jobscript_exit=1).logs
+    assert first == again
+    assert first
+    assert first.did == f"justin-logs:{held.job.jobsub_id.replace('@', '-')}.logs.tgz"
+    assert [target.url for target in first.targets] == ["file:///rse/x.logs.tgz"]
