@@ -69,6 +69,8 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = moment(default=None)
     heartbeat_at: datetime | None = moment(default=None)
     finished_at: datetime | None = moment(default=None)
+    is_probe: bool = False
+    """Whether it serves no stage, and tries the storages of its site instead."""
     in_pool: bool = True
     """Whether the pool may still hold it, and the wrapper's log is still to be fetched."""
     asked_for_files: bool = False

@@ -31,6 +31,7 @@ CROSS JOIN LATERAL (
     SELECT array_agg(DISTINCT site.name) AS sites
     FROM storages AS storage
     JOIN distances AS distance ON distance.storage_id = storage.storage_id AND distance.distance <= stage.max_distance
+                              AND NOT distance.unreadable
     JOIN sites AS site ON site.site_id = distance.site_id AND site.enabled AND site.retired_at IS NULL
     WHERE storage.rucio_read AND storage.enabled_read
       AND EXISTS (SELECT
