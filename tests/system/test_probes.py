@@ -14,16 +14,21 @@ from engine.runtime import Runtime
 from engine.settings import Probes
 from justin.schemas.views import ProbeView
 from justin.states import EventType, JobState, ProbeState
+from localgrid.condor_gpus import OF_SITE
 from localgrid.grid import Grid
 from localgrid.pool import alone
 from localgrid.sites import SITES
+from models import seed
 from models.queries import probes as found_by_probes
+from tests.support.condor import OwnCondor
 from tests.support.registrar import SCOPE, Input, register
 from tests.support.single_jobs import Chain, chain
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 HOURS = 3600.0
+POOL_SECONDS = 180.0
 EVERYWHERE = {(site.name, other.rse) for site in SITES for other in SITES}
 CERN, MANCHESTER = "CH_CERN", "MANCHESTER"
 
@@ -199,6 +204,34 @@ def test_a_disabled_site_is_probed_and_a_probe_elsewhere_is_of_no_use(probing: C
     assert tried == {CERN}
     messages = {row["state_message"] for row in probing.rows.ask("SELECT * FROM jobs WHERE state = 'notused'")}
     assert messages == {f"The probe of {site.name} started at {CERN}." for site in SITES if site.name != CERN}
+
+
+def test_probes_reach_their_sites_and_gpu_entries_in_a_real_pool(probing: Chain, condor_pool: OwnCondor) -> None:
+    running = replace(probing, runtime=replace(probing.runtime, pool=condor_pool.adapter))
+    gpu_entries = {site.name: f"{site.entry}_GPU" for site in SITES if site.name in OF_SITE}
+    with running.runtime.session() as session:
+        for site in SITES:
+            site_id = seed.ensure_site(session, site.name)
+            seed.ensure_entry(session, site.entry, site_id)
+            if site.name in gpu_entries:
+                seed.ensure_entry(session, gpu_entries[site.name], site_id, gpus=len(OF_SITE[site.name]))
+    probes.submit_probes(running.runtime)
+
+    def jobs() -> list[tuple[str, str, bool]]:
+        statement = (
+            "SELECT s.name AS site, j.entry_name, j.gpus IS NOT NULL AS gpus FROM jobs j JOIN sites s USING (site_id)"
+            " WHERE j.is_probe AND j.state = 'finished'"
+        )
+        return sorted((row["site"], row["entry_name"], row["gpus"]) for row in running.rows.ask(statement))
+
+    wanted = [(site.name, site.entry, False) for site in SITES]
+    wanted += [(name, entry, True) for name, entry in gpu_entries.items()]
+    wait_until(lambda: len(jobs()) == len(wanted), POOL_SECONDS, 0.5)
+    assert jobs() == sorted(wanted)
+    with running.runtime.session() as session:
+        found = found_by_probes.matrix(session, 48 * HOURS)
+    assert {each.gpu_entry for each in found} == {"", *gpu_entries.values()}
+    assert {each.state for each in found} == {ProbeState.BOTH}
 
 
 def _one_file_at_each(probing: Chain, grid: Grid, tmp_path: Path) -> int:
