@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import probe_files, probe_jobs, pulses
-from engine.errors import Unavailable
+from engine.errors import Refused, Unavailable
 from engine.job_factory import START_SECONDS
 from engine.ports import JobOrder, JobTicket
 from engine.runtime import Runtime
-from models import demand, probes
+from models import demand, leases, probes
 from models.demand import JobClass, NewJob
 from models.probes import DueProbe, Judged
 from wrapper.build import build
@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 ACTOR: Final = "probes"
 RSS_BYTES: Final = 1 << 30
 WALL_SECONDS: Final = 3600
+LEASE_SECONDS: Final = 600.0
+"""Two cycles at once would send two probes to each place, which does no more harm than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +49,41 @@ def submit_probes(runtime: Runtime) -> Probed:
     settings = runtime.settings.probes
     with runtime.session() as session:
         probes.forget(session, settings.keep_seconds)
-        changed = probes.judge(session, probe_jobs.rule(settings), ACTOR)
-        due = probes.due(session, settings.every_seconds) if settings.enabled else []
+        changed = tuple(_told(each) for each in probes.judge(session, probe_jobs.rule(settings), ACTOR))
     for each in changed:
-        LOG.info("%s", _told(each))
-    if due:
-        _submit_all(runtime, due)
-    places = tuple(place.gpu_entry or place.site for place in due)
-    return Probed(places, tuple(_told(each) for each in changed))
+        LOG.info("%s", each)
+    return Probed(_submit_due(runtime) if settings.enabled else (), changed)
 
 
-def _submit_all(runtime: Runtime, due: Sequence[DueProbe]) -> None:
+def _submit_due(runtime: Runtime) -> tuple[str, ...]:
+    """Submit what is due and return where it goes; nothing while another cycle does."""
+    holder = secrets.token_hex(8)
+    with runtime.session() as session:
+        if not leases.take(session, ACTOR, holder, LEASE_SECONDS):
+            return ()
+        due = probes.due(session, runtime.settings.probes.every_seconds)
+    try:
+        return tuple(_submit_all(runtime, due)) if due else ()
+    finally:
+        with runtime.session() as session:
+            leases.release(session, ACTOR, holder)
+
+
+def _submit_all(runtime: Runtime, due: Sequence[DueProbe]) -> Iterator[str]:
     if problem := pulses.why_to_wait(runtime):
         raise Unavailable(problem)
     tasks = list(_tasks(runtime, due))
     with tempfile.TemporaryDirectory(prefix="justin-wrapper-") as directory:
         wrapper = build(Path(directory) / "justin-wrapper.pyz")
         for place, trials in tasks:
-            _submit(runtime, place, trials, wrapper)
-    LOG.info("%s probes submitted", len(tasks))
+            where = place.gpu_entry or place.site
+            try:
+                _submit(runtime, place, trials, wrapper)
+            except Refused as error:
+                # The others can do without it.
+                LOG.warning("no probe can be submitted to %s: %s", where, error)
+            else:
+                yield where
 
 
 def _tasks(runtime: Runtime, due: Sequence[DueProbe]) -> Iterator[tuple[DueProbe, list[dict[str, Any]]]]:
