@@ -201,6 +201,27 @@ class Containers(BaseModel):
     """Names of the quotas whose stages may run on the node itself; `*` stands for anything."""
 
 
+class Probes(BaseModel):
+    """The jobs that try what each site can read and write at each storage."""
+
+    enabled: bool = True
+    """Whether such jobs are submitted."""
+    every_seconds: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    """How long after the last one of a site, or of an entry with GPUs, the next is submitted."""
+    withhold: bool = True
+    """Whether a storage where a site's probes fail is no longer offered to jobs there, until a probe does well."""
+    failures: Annotated[int, Field(ge=1)] = 2
+    """How many of a site's probes must have failed there, one after the other."""
+    valid_seconds: Annotated[float, Field(gt=0)] = 48 * 3600.0
+    """How long what a probe found counts."""
+    keep_seconds: Annotated[float, Field(gt=0)] = 30 * 86_400.0
+    """How long it is kept."""
+    accounting_group: str = "group_dune.prod"
+    """That the pool counts these jobs in."""
+    scope: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,24}$")] = "justin-probes"
+    """The Rucio scope of the small files that are read and written."""
+
+
 class ExtraEntry(BaseModel):
     """An entry that no pilot factory is configured for, such as that of a computing centre."""
 
@@ -302,6 +323,7 @@ class Settings(BaseSettings):
     sites: Sites = Sites()
     nodes: Nodes = Nodes()
     containers: Containers = Containers()
+    probes: Probes = Probes()
 
     @classmethod
     def settings_customise_sources(

@@ -2,11 +2,11 @@
 
 from urllib.parse import quote, urljoin
 
-from engine import black_holes, calls
+from engine import black_holes, calls, probe_jobs
 from engine.errors import InvalidInput, WrongState
 from engine.runtime import Runtime
 from engine.settings import Settings
-from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript
+from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript, Probe
 from justin.states import JobState
 from models import arrivals, database, matching, moves, work
 from models.arrivals import Arrival, FoundSite
@@ -19,7 +19,7 @@ from models.work import Work
 ACTOR = "allocator"
 
 
-def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript | None:
+def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript | Probe | None:
     """Bind the job to the best stage that its slot can serve, and return the work; None when there is none.
 
     A job that has no work is over, `notused`. Until it does something the same job gets the same answer again, for
@@ -37,10 +37,12 @@ def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript 
                 return _end(runtime, job, why_not, wanted)
         elif job.state is not JobState.STARTED or job.asked_for_files:
             raise WrongState(f"The job is {job.state}: it has its work already.")
+        if job.is_probe:
+            return probe_jobs.work(session, job, runtime.settings)
         return _jobscript(work.work_of(session, job.job_id), runtime.settings)
 
 
-def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) -> Jobscript | None:
+def _end(runtime: Runtime, job: CallingJob, why_not: str, wanted: GetJobscript) -> Jobscript | Probe | None:
     """End a job that has no work; one that another call of its own has brought further goes on from there."""
     with runtime.session() as session:
         if moves.move_jobs(session, [job.job_id], JobState.NOTUSED, Reason(ACTOR, why_not)):
@@ -66,7 +68,9 @@ def _site(session: Session, job: CallingJob, wanted: GetJobscript) -> FoundSite:
 
 
 def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscript) -> str:
-    """Bind the job to a stage, or say why there is none for it."""
+    """Bind the job to a stage, or say why there is none for it; a probe knows what it is to do."""
+    if job.is_probe:
+        return probe_jobs.begin(session, job, site, _slot(site.site_id, wanted))
     if not site.enabled:
         return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
     if site.avoided_until:

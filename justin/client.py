@@ -34,6 +34,7 @@ from justin.schemas.views import (
     Moved,
     OutputView,
     Page,
+    ProbeView,
     QueryPreview,
     ReplicaView,
     ServerTime,
@@ -319,6 +320,10 @@ class Client:
     def storages(self) -> list[StorageView]:
         """List the storages that hold files."""
         return self._get("/storages", list[StorageView])
+
+    def probes(self, *, site: str | None = None, rse: str | None = None) -> list[ProbeView]:
+        """List what the newest probes of sites could read and write at storages."""
+        return self._get("/probes", list[ProbeView], {"site": site, "rse": rse})
 
     # How it is sent
 

@@ -72,6 +72,16 @@ class LogsState(StrEnum):
     REFUSED = "refused"
 
 
+class ProbeState(StrEnum):
+    """What the newest probe of a site could do at a storage."""
+
+    BOTH = "both"
+    READ_ONLY = "read_only"
+    WRITE_ONLY = "write_only"
+    NONE = "none"
+    NO_RESULT = "no_result"
+
+
 class AbortReason(StrEnum):
     """Why a wrapper gave its job up, as it reports it."""
 
@@ -161,6 +171,13 @@ class EventType(StrEnum):
 
     NODE_AVOIDED = "node_avoided"
     DISTANCE_CHANGED = "distance_changed"
+
+    PROBE_READ_OK = "probe_read_ok"
+    PROBE_READ_FAILED = "probe_read_failed"
+    PROBE_WRITE_OK = "probe_write_ok"
+    PROBE_WRITE_FAILED = "probe_write_failed"
+    STORAGE_WITHHELD = "storage_withheld"
+    STORAGE_OFFERED = "storage_offered"
 
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"

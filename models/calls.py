@@ -30,6 +30,7 @@ class CallingJob:
     quota_id: int | None
     asked_for_files: bool
     jobscript_exit: int | None
+    is_probe: bool
 
 
 def open_call(session: Session, jobsub_id: str, nonce: str | None = None) -> CallingJob | None:

@@ -154,6 +154,12 @@ STORED: Final = (
     Filter(
         "reading_enabled", "storage.enabled_read", "reading at the storage is disabled", "enabling reading at {rse}"
     ),
+    Filter(
+        "probes_can_read",
+        "distance.unreadable IS NOT TRUE",
+        "the site's last probes could not read at the storage",
+        "mending what keeps {site} from reading at {rse}",
+    ),
 )
 """About the stage, the site of the slot and a storage with waiting files."""
 

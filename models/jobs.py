@@ -72,6 +72,8 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = moment(default=None)
     heartbeat_at: datetime | None = moment(default=None)
     finished_at: datetime | None = moment(default=None)
+    is_probe: bool = False
+    """Whether it serves no stage, and tries the storages of its site instead."""
     in_pool: bool = True
     """Whether the pool may still hold it, and its logs are still to be fetched from there."""
     log_tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})

@@ -103,6 +103,23 @@ class Slot:
     gpu_details: Sequence[dict[str, Any]] = ()
     """All that is known of the GPUs, to be kept with the job."""
 
+    def described(self) -> dict[str, object]:
+        """Return the parameters of the statements that describe a job's slot."""
+        return {
+            "site_id": self.site_id,
+            "entry_name": self.entry_name,
+            "hostname": self.hostname,
+            "site_job_id": self.site_job_id,
+            "cpuinfo": self.cpuinfo,
+            "os_release": self.os_release,
+            "wrapper_version": self.wrapper_version,
+            "processors": self.processors,
+            "rss_bytes": self.rss_bytes,
+            "wall_seconds": self.wall_seconds,
+            "has_inner_apptainer": self.has_inner_apptainer,
+            "gpu_details": jsonb({"gpus": list(self.gpu_details)} if self.gpu_details else None),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -265,24 +282,7 @@ def _try(session: Session, job_id: int, stage_id: int, slot: Slot) -> _Binding:
 
 
 def _bind(session: Session, job_id: int, stage_id: int, slot: Slot) -> _Binding:
-    row = _BIND_JOB.one(
-        session,
-        job_id=job_id,
-        stage_id=stage_id,
-        site_id=slot.site_id,
-        entry_name=slot.entry_name,
-        hostname=slot.hostname,
-        site_job_id=slot.site_job_id,
-        cpuinfo=slot.cpuinfo,
-        os_release=slot.os_release,
-        wrapper_version=slot.wrapper_version,
-        processors=slot.processors,
-        rss_bytes=slot.rss_bytes,
-        wall_seconds=slot.wall_seconds,
-        has_inner_apptainer=slot.has_inner_apptainer,
-        gpu_details=jsonb({"gpus": list(slot.gpu_details)} if slot.gpu_details else None),
-    )
-    return _Binding(*row)
+    return _Binding(*_BIND_JOB.one(session, job_id=job_id, stage_id=stage_id, **slot.described()))
 
 
 def _gpu_parameters(gpus: Sequence[Gpu]) -> dict[str, object]:

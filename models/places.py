@@ -115,6 +115,10 @@ class Distance(SQLModel, table=True):
     """Whether a person has set it: rules leave it alone."""
     by_rule: int | None = None
     """What the rules say."""
+    unreadable: bool = False
+    """Whether the site's last probes could not read there: its jobs are given no files of it."""
+    unwritable: bool = False
+    """Whether they could not write there: its jobs are not told to."""
 
 
 class AvoidedNode(SQLModel, table=True):
@@ -127,3 +131,36 @@ class AvoidedNode(SQLModel, table=True):
     since: datetime = now()
     until: datetime = moment()
     failed_jobs: int
+
+
+class ProbeJob(SQLModel, table=True):
+    """A job that tries, at one site, what it can read and write there; `jobs.is_probe` says that it is one."""
+
+    __tablename__ = "probe_jobs"
+    __table_args__ = (Index("probe_jobs_place", "site_id", "gpu_entry", "job_id"),)
+
+    job_id: int = Field(primary_key=True, sa_type=BigInteger)
+    site_id: int = Field(foreign_key="sites.site_id")
+    gpu_entry: str = ""
+    """The entry with GPUs that it is for; empty for any entry of the site."""
+    trials: list[Any] | None = document()
+    """What it is to try, storage by storage; null once it has."""
+
+
+class ProbeResult(SQLModel, table=True):
+    """What a probe found at a storage; null is what it did not try."""
+
+    __tablename__ = "probe_results"
+    __table_args__ = (Index("probe_results_pair", "site_id", "storage_id", "at"),)
+
+    job_id: int = Field(primary_key=True, sa_type=BigInteger)
+    storage_id: int = Field(primary_key=True, foreign_key="storages.storage_id")
+    site_id: int = Field(foreign_key="sites.site_id")
+    gpu_entry: str = ""
+    read_ok: bool | None = None
+    read_seconds: float | None = None
+    write_ok: bool | None = None
+    write_seconds: float | None = None
+    message: str = ""
+    """What went wrong."""
+    at: datetime = now()

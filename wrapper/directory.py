@@ -32,6 +32,15 @@ def put(parcel: Parcel, target: Target) -> None:
         raise UploadError("{}: {}".format(place, error)) from error
 
 
+def check(parcel: Parcel, target: Target) -> None:
+    """Read what lies at a place, and raise UploadError unless it is the output."""
+    place = path_of(target)
+    try:
+        compare(*outputs.adler32(place), parcel=parcel, place=str(place))
+    except OSError as error:
+        raise UploadError("{}: {}".format(place, error)) from error
+
+
 def remove(parcel: Parcel, target: Target) -> None:
     """Delete an output from its place again, if it lies there."""
     del parcel

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from wrapper import launch, results, slot, upload, workspace
+from wrapper import launch, probe, results, slot, upload, workspace
 from wrapper.allocator import Allocator, AllocatorError, Patience, RefusedError
 from wrapper.heartbeat import Heartbeat, StoppedError
 from wrapper.job import Job
@@ -65,7 +65,10 @@ class Life:
         heartbeat = Heartbeat(self._allocator, every_seconds, self.log_tail)
         heartbeat.start()
         try:
-            self._work(here, work, heartbeat)
+            if "trials" in work:
+                self._probe(here, work, heartbeat)
+            else:
+                self._work(here, work, heartbeat)
         finally:
             heartbeat.finish()
 
@@ -79,8 +82,15 @@ class Life:
                 raise
             say(str(error))
             return None
-        say("got workflow {workflow_id}, stage {stage_id}".format(**work))
+        say("this is a probe" if "trials" in work else "got workflow {workflow_id}, stage {stage_id}".format(**work))
         return work
+
+    def _probe(self, here: Slot, work: Json, heartbeat: Heartbeat) -> None:
+        """Try the storages and report what was found."""
+        message = probe.run(work, self._base / "probe", self._job.ca_path, here.seconds_left(), heartbeat.check)
+        step("probe")
+        reply = self._allocator.call("record_probe", message, Patience(REPORTING_TRIES, here.ends_at))
+        say("the job is {}".format(reply["state"]))
 
     def _work(self, here: Slot, work: Json, heartbeat: Heartbeat) -> None:
         place, log = self._prepare(work, heartbeat)

@@ -22,6 +22,8 @@ REMOVE: Dict[str, Put] = {
     "root": xrootd.remove,
 }
 
+CHECK: Dict[str, Put] = {"file": directory.check, "https": webdav.check, "davs": webdav.check, "root": xrootd.check}
+
 AT_ONCE = 4
 SHORTEST_TIMEOUT_SECONDS = 1200.0
 SLOWEST_BYTES_PER_SECOND = 1024 * 1024
@@ -71,10 +73,11 @@ def plans(found: List[Output], uploads: List[Json]) -> List[Plan]:
 
 def targets(told: Json) -> List[Target]:
     """Return the targets that the allocator tells for one file, in order."""
-    return [_target(each) for each in told["targets"]]
+    return [target_of(each) for each in told["targets"]]
 
 
-def _target(told: Json) -> Target:
+def target_of(told: Json) -> Target:
+    """Make a target of what the allocator tells of it."""
     return Target(**{name: told[name] for name in Target._fields if name in told})
 
 
@@ -113,7 +116,7 @@ def upload(plan: Plan, ca_path: str) -> Stored:
     for target in plan.targets:
         start = time.monotonic()
         try:
-            _put(parcel, target)
+            put(parcel, target)
         except UploadError as error:
             failures.append("{}: {}".format(target.rse, error))
             say("upload of {} to {} failed: {}".format(plan.output.name, target.rse, error))
@@ -122,7 +125,8 @@ def upload(plan: Plan, ca_path: str) -> Stored:
     raise NoTargetError(plan.output.name, plan.targets[-1].rse if plan.targets else "", failures)
 
 
-def _put(parcel: Parcel, target: Target) -> None:
+def put(parcel: Parcel, target: Target) -> None:
+    """Put an output to one place; raises UploadError when it does not take it."""
     if target.protocol not in PUT:
         raise UploadError("the wrapper does not know the protocol {}".format(target.protocol))
     if target.size_limit_bytes is not None and parcel.output.size_bytes > target.size_limit_bytes:

@@ -1,6 +1,7 @@
 """Uploads by WebDAV (RFC 4918) with a bearer token."""
 
 import posixpath
+import zlib
 from http import HTTPStatus
 from typing import Dict, Optional, Tuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -29,6 +30,15 @@ def put(parcel: Parcel, target: Target) -> None:
         if sent:
             _clean(parcel, target)
         raise
+
+
+def check(parcel: Parcel, target: Target) -> None:
+    """Read what lies at a place, and raise UploadError unless it is the output; it is kept in memory meanwhile."""
+    reply = _call("GET", _https(target.url), parcel, target.token)
+    if reply.status != HTTPStatus.OK:
+        raise UploadError("GET of {} was answered {}".format(_shown(target.url), reply.status))
+    checksum = "{:08x}".format(zlib.adler32(reply.body) & 0xFFFFFFFF)
+    compare(len(reply.body), checksum, parcel, _shown(target.url))
 
 
 def remove(parcel: Parcel, target: Target) -> None:

@@ -1,17 +1,32 @@
-"""Uploads by the XRootD protocol, with xrdcp where the node has it."""
+"""Uploads and reads by the XRootD protocol, with xrdcp where the node has it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 from typing import List
 
-from wrapper.targets import Parcel, Target, UploadError
+from wrapper import outputs
+from wrapper.targets import Parcel, Target, UploadError, compare
 
 
 def put(parcel: Parcel, target: Target) -> None:
     """Copy an output with xrdcp, which compares the checksum and deletes what it could not finish."""
     checksum = "adler32:" + parcel.output.adler32
     _run("xrdcp", ["--nopbar", "--force", "--posc", "--cksum", checksum, str(parcel.path), target.url], parcel, target)
+
+
+def check(parcel: Parcel, target: Target) -> None:
+    """Copy what lies at a place beside the output, and raise UploadError unless it is the same."""
+    copy = parcel.path.with_name(".{}.{}".format(parcel.path.name, os.urandom(8).hex()))
+    try:
+        _run("xrdcp", ["--nopbar", "--force", target.url, str(copy)], parcel, target)
+        compare(*outputs.adler32(copy), parcel=parcel, place=target.url)
+    except OSError as error:
+        raise UploadError("xrdcp left no copy: {}".format(error)) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            copy.unlink()
 
 
 def remove(parcel: Parcel, target: Target) -> None:

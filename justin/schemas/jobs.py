@@ -97,6 +97,41 @@ class Jobscript(Message):
     read_token: str = Field(default="", repr=False)
 
 
+class UploadTarget(Message):
+    """One place where an output may be put."""
+
+    rse: str
+    protocol: str
+    """`file`, `https`, `davs` or `root`."""
+    url: str
+    token: str = Field(default="", repr=False)
+    size_limit_bytes: int | None = None
+
+
+class StorageTrial(Message):
+    """What a probe is to try at one storage."""
+
+    rse: str
+    read_url: str
+    """Where the known file should lie; empty where it is not known to."""
+    targets: list[UploadTarget]
+    """Where to write, in order of preference; none where nothing may be written."""
+    keep: bool
+    """Whether what is written is the known file itself, which stays; anything else is deleted again."""
+
+
+class Probe(Message):
+    """The work of a job that tries storages instead of running a jobscript."""
+
+    jobsub_id: str
+    instance: str
+    site_name: str
+    content: str
+    """Of the known file, and of every other that is written."""
+    trials: list[StorageTrial]
+    heartbeat_seconds: int
+
+
 class GetFile(Message):
     """A jobscript asks for its next input."""
 
@@ -152,17 +187,6 @@ class RecordResults(Message):
     jobscript_log: LogTail = ""
 
 
-class UploadTarget(Message):
-    """One place where an output may be put."""
-
-    rse: str
-    protocol: str
-    """`file`, `https`, `davs` or `root`."""
-    url: str
-    token: str = Field(default="", repr=False)
-    size_limit_bytes: int | None = None
-
-
 class Upload(Message):
     """Where one output goes: its targets, to be tried in order."""
 
@@ -204,6 +228,29 @@ class ConfirmLogs(Message):
     """The logs.tgz of a job is uploaded."""
 
     logs: ConfirmedFile
+
+
+class TrialResult(Message):
+    """How reading or writing at a storage went."""
+
+    ok: bool
+    seconds: Seconds
+    message: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class ProbedStorage(Message):
+    """What a probe found at a storage; null for what it did not try."""
+
+    rse: RSEName
+    read: TrialResult | None = None
+    write: TrialResult | None = None
+
+
+class RecordProbe(Message):
+    """What a probe found."""
+
+    storages: Annotated[list[ProbedStorage], Field(max_length=10_000)]
+    jobscript_log: LogTail = ""
 
 
 class JobAborted(Message):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from justin.states import EventType, FileState, JobState, WorkflowState
+from justin.states import EventType, FileState, JobState, ProbeState, WorkflowState
 
 Item = TypeVar("Item")
 
@@ -263,6 +263,29 @@ class DistanceView(View):
     """Whether a person has set it."""
     by_rule: int | None
     """What the rules of the settings say."""
+
+
+class ProbeView(View):
+    """What the newest probe of a site, or of an entry with GPUs there, could do at a storage."""
+
+    site: str
+    gpu_entry: str
+    """The entry with GPUs; empty for any entry of the site."""
+    storage: str
+    distance: int
+    state: ProbeState
+    read_ok: bool | None
+    """Null for what was not tried, like the others."""
+    read_seconds: float | None
+    write_ok: bool | None
+    write_seconds: float | None
+    message: str
+    """What went wrong."""
+    at: datetime | None
+    jobsub_id: str | None
+    offered_for_reading: bool
+    """Whether jobs at the site are given files of the storage, as far as probes decide it."""
+    offered_for_writing: bool
 
 
 class QueryPreview(View):

@@ -25,12 +25,14 @@ from justin.schemas.views import (
     Identity,
     JobLogView,
     Moved,
+    ProbeView,
     QueryPreview,
     ReplicaView,
     ServerTime,
     SiteView,
     StorageView,
 )
+from justin.states import ProbeState
 from justin.testing import reasons, shown
 from justin.testing.world import RSE, SITE, World
 
@@ -214,6 +216,27 @@ def _set_distance(_world: World, request: httpx.Request) -> Any:
     return [DistanceView(site=SITE, storage=RSE, distance=change.distance or 0, by_hand=by_hand, by_rule=0)]
 
 
+def _probes(_world: World, request: httpx.Request) -> Any:
+    wanted = (request.url.params.get("site", SITE), request.url.params.get("rse", RSE))
+    probe = ProbeView(
+        site=SITE,
+        gpu_entry="",
+        storage=RSE,
+        distance=0,
+        state=ProbeState.NO_RESULT,
+        read_ok=None,
+        read_seconds=None,
+        write_ok=None,
+        write_seconds=None,
+        message="",
+        at=None,
+        jobsub_id=None,
+        offered_for_reading=True,
+        offered_for_writing=True,
+    )
+    return [probe] if wanted == (SITE, RSE) else []
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
@@ -245,6 +268,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/entries", _no_entries),
     ("GET", r"/distances", _distances),
     ("POST", r"/distances", _set_distance),
+    ("GET", r"/probes", _probes),
 ]
 
 

@@ -40,7 +40,7 @@ chosen AS MATERIALIZED (
         FROM (
             SELECT d.storage_id, d.distance
             FROM distances d
-            WHERE d.site_id = c.site_id AND d.distance <= c.max_distance
+            WHERE d.site_id = c.site_id AND d.distance <= c.max_distance AND NOT d.unreadable
               AND (c.storage_ids IS NULL OR d.storage_id = ANY(c.storage_ids))
             ORDER BY d.distance
             OFFSET 0

@@ -11,7 +11,8 @@ WITH nonce AS (
 )
 SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.secret, job.jobscript_secret,
        EXISTS (SELECT FROM nonce) AS nonce_is_new,
-       job.workflow_id, job.stage_id, job.site_id, job.quota_id, job.asked_for_files, job.jobscript_exit
+       job.workflow_id, job.stage_id, job.site_id, job.quota_id, job.asked_for_files, job.jobscript_exit,
+       job.is_probe
 FROM jobs AS job
 WHERE job.jobsub_id = %(jobsub_id)s
 /* lock */

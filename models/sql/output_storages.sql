@@ -9,7 +9,7 @@ LEFT JOIN distances AS distance
        ON distance.site_id = %(site_id)s AND distance.storage_id = storage.storage_id
 WHERE storage.rucio_write AND storage.enabled_write AND NOT storage.tape
   AND storage.occupancy < 1
-  AND COALESCE(distance.distance, 100) <= 100
+  AND COALESCE(distance.distance, 100) <= 100 AND distance.unwritable IS NOT TRUE
   -- Rucio refuses what exceeds an account's limit: some gigabytes are left for what other jobs upload meanwhile.
   AND NOT EXISTS (
       SELECT

@@ -18,7 +18,7 @@ CROSS JOIN LATERAL (
                             AND storage.rucio_read AND storage.enabled_read
     JOIN stage_placements AS placement ON placement.stage_id = stage.stage_id
                                       AND placement.storage_id = distance.storage_id
-    WHERE distance.site_id = site.site_id AND distance.distance <= stage.max_distance
+    WHERE distance.site_id = site.site_id AND distance.distance <= stage.max_distance AND NOT distance.unreadable
       AND EXISTS (
           SELECT FROM files AS file
           WHERE file.stage_id = stage.stage_id AND file.placement_id = placement.placement_id

@@ -5,6 +5,7 @@ SELECT waiting.file_id
 FROM jobs AS job
 JOIN stages AS stage ON stage.stage_id = job.stage_id
 JOIN distances AS distance ON distance.site_id = job.site_id AND distance.distance <= stage.max_distance
+                          AND NOT distance.unreadable
 JOIN storages AS storage ON storage.storage_id = distance.storage_id
                         AND storage.rucio_read AND storage.enabled_read
 JOIN stage_placements AS placement ON placement.stage_id = job.stage_id

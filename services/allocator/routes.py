@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from engine import aborts, allocation, calls, confirmations, heartbeats, log_offers, results, starts
+from engine import aborts, allocation, calls, confirmations, heartbeats, log_offers, probe_jobs, results, starts
 from engine.calls import Key
 from engine.errors import NoFile, NoWork
 from engine.signing import SignedRequest
@@ -21,6 +21,8 @@ from justin.schemas.jobs import (
     JobAborted,
     JobReply,
     Jobscript,
+    Probe,
+    RecordProbe,
     RecordResults,
     RecordResultsReply,
 )
@@ -42,8 +44,8 @@ def _takes(model: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.post("/get_jobscript", openapi_extra=_takes(GetJobscript))
-def get_jobscript(runtime: Running, secrets: Knowing, request: Small) -> Jobscript:
-    """Choose the stage for a slot that starts, and answer with its work."""
+def get_jobscript(runtime: Running, secrets: Knowing, request: Small) -> Jobscript | Probe:
+    """Choose the stage for a slot that starts, and answer with its work; a probe has its own."""
     job = calls.noted(runtime, secrets, request, Key.JOB)
     work = starts.start(runtime, job, calls.message(GetJobscript, request))
     if work is None:
@@ -94,6 +96,14 @@ def confirm_logs(runtime: Running, request: Small) -> JobReply:
     """Take the word of the wrapper that the job's logs lie where they should; jobs that have ended say it too."""
     with calls.opened(runtime, request, Key.JOB) as (session, job):
         return log_offers.confirm(session, job, calls.message(ConfirmLogs, request))
+
+
+@router.post("/record_probe", openapi_extra=_takes(RecordProbe))
+def record_probe(runtime: Running, request: WithOutputs) -> JobReply:
+    """Take what a probe found at the storages; it is over then."""
+    with calls.opened(runtime, request, Key.JOB) as (session, job):
+        found = calls.message(RecordProbe, request)
+        return probe_jobs.record(session, job, found, runtime.settings.probes)
 
 
 @router.post("/job_aborted", openapi_extra=_takes(JobAborted))

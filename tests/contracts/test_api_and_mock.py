@@ -215,3 +215,4 @@ def test_the_server_tells_of_itself(client: Client) -> None:
     assert client.distances(site="NOSUCH", rse="NOSUCH") == []
     with pytest.raises(errors.Refused):  # by the one as unknown, by the other as no administrator's
         client.set_distance(DistanceChange(site="NOSUCH", rse="NOSUCH", distance=1))
+    assert client.probes(site="NOSUCH", rse="NOSUCH") == []

@@ -32,6 +32,8 @@ SHOWS = [
     "show-storages",
     "show-entries",
     "show-distances",
+    "show-probes",
+    "show-probes --matrix",
     "events --workflow-id 1",
     "whoami",
     "time",

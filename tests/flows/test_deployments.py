@@ -12,7 +12,18 @@ from engine import due
 from engine.runtime import Runtime
 from flows.worker.deployments import Deployment, deployments, load
 
-AGENTS = {"finder", "job_factory", "job_watch", "job_logs", "outputs", "completion", "problems", "sites", "storages"}
+AGENTS = {
+    "finder",
+    "job_factory",
+    "job_watch",
+    "job_logs",
+    "outputs",
+    "completion",
+    "problems",
+    "sites",
+    "storages",
+    "probes",
+}
 
 
 EACH = pytest.mark.parametrize("deployment", deployments(), ids=lambda deployment: str(deployment["name"]))

@@ -44,6 +44,7 @@ SHOWS: dict[str, list[Any]] = {
     "show-entries": ["--site", "MOCK_SITE"],
     "show-distances": ["--rse", "MOCK"],
     "set-distance": ["--site", "MOCK_SITE", "--rse", "MOCK", "--distance", 5],
+    "show-probes": ["--site", "MOCK_SITE", "--matrix"],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],

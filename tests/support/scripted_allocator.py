@@ -29,6 +29,7 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "record_results": jobs.RecordResults,
     "confirm_results": jobs.ConfirmResults,
     "confirm_logs": jobs.ConfirmLogs,
+    "record_probe": jobs.RecordProbe,
     "job_aborted": jobs.JobAborted,
     "get_file": jobs.GetFile,
     "get_allocated_files": jobs.GetAllocatedFiles,
@@ -183,7 +184,8 @@ class ScriptedAllocator:
 
     def _get_jobscript(self, message: jobs.GetJobscript) -> Answer:
         work = {**self.work, "site_name": message.site_name}
-        return Answer(body=jobs.Jobscript.model_validate(work).model_dump(mode="json"))
+        shape = jobs.Probe if "trials" in work else jobs.Jobscript
+        return Answer(body=shape.model_validate(work).model_dump(mode="json"))
 
     def _send_heartbeat(self, _message: jobs.Heartbeat) -> Answer:
         return Answer(body={"stop": self.stop_reason is not None, "reason": self.stop_reason or ""})
@@ -223,6 +225,9 @@ class ScriptedAllocator:
         return Answer(body={"state": "finished"})
 
     def _confirm_results(self, _message: jobs.ConfirmResults) -> Answer:
+        return Answer(body={"state": "finished"})
+
+    def _record_probe(self, _message: jobs.RecordProbe) -> Answer:
         return Answer(body={"state": "finished"})
 
     def _job_aborted(self, _message: jobs.JobAborted) -> Answer:

@@ -94,6 +94,19 @@ class Handler(BaseHTTPRequestHandler):
         digest = {"Digest": f"adler32={checksum:x}"} if self.storage.behaviour.tells_digest else {}
         return self._answer(200, digest, length=len(content))
 
+    def do_GET(self) -> None:
+        door = self.here == self.storage.door
+        if door and not self._authorized():
+            return self._answer(401)
+        if door and self.storage.behaviour.redirects:
+            return self._answer(307, {"Location": f"http://127.0.0.1:{self.storage.pool}{self.path}?one-time=1"})
+        if not self.file.is_file():
+            return self._answer(404)
+        content = self.file.read_bytes()
+        self._answer(200, length=len(content))
+        self.wfile.write(content)
+        return None
+
     def do_DELETE(self) -> None:
         if not self._authorized():
             return self._answer(401)

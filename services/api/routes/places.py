@@ -4,8 +4,9 @@ from fastapi import APIRouter
 
 from engine import places as deciding
 from justin.schemas.specs import DistanceChange
-from justin.schemas.views import DistanceView, EntryView, SiteView, StorageView
+from justin.schemas.views import DistanceView, EntryView, ProbeView, SiteView, StorageView
 from models.queries import places
+from models.queries import probes as found_by_probes
 from services.api.auth import Calling
 from services.dependencies import Running
 
@@ -51,3 +52,15 @@ def set_distance(runtime: Running, caller: Calling, change: DistanceChange) -> l
     with runtime.session() as session:
         deciding.set_distance(session, caller, change)
         return places.list_distances(session, change.site, change.rse)
+
+
+@router.get("/probes")
+def probes(
+    runtime: Running,
+    caller: Calling,  # noqa: ARG001  as above
+    site: str | None = None,
+    rse: str | None = None,
+) -> list[ProbeView]:
+    """List what the newest probes of sites could read and write at storages, of one site or storage where named."""
+    with runtime.session() as session:
+        return found_by_probes.matrix(session, runtime.settings.probes.valid_seconds, site, rse)

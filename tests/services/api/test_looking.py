@@ -11,14 +11,25 @@ import pytest
 from httpx import Client
 
 from engine.runtime import Runtime
-from justin.schemas.views import CampaignView, DistanceView, EntryView, EventView, JobView, Page, SiteView, StorageView
-from justin.states import FileState, JobState, WorkflowState
+from justin.schemas.views import (
+    CampaignView,
+    DistanceView,
+    EntryView,
+    EventView,
+    JobView,
+    Page,
+    ProbeView,
+    SiteView,
+    StorageView,
+)
+from justin.states import FileState, JobState, ProbeState, WorkflowState
 from models import distances, moves, seed
 from models.jobs import JobLog
 from models.moves import Reason
+from models.places import ProbeResult
 from models.workflows import Workflow
 from services.api.loopback import is_loopback
-from tests.support.makers import SITE, STORAGE, make_files, make_job, make_site, make_stage, make_workflow
+from tests.support.makers import SITE, STORAGE, key, make_files, make_job, make_site, make_stage, make_workflow
 
 
 def test_jobs_are_shown_with_stage_and_site(runtime: Runtime, api: Client) -> None:
@@ -183,6 +194,23 @@ def test_only_known_places_and_real_distances_are_taken(api: Client) -> None:
 def test_who_is_no_administrator_sets_no_distance(api: Client) -> None:
     refused = api.post("/distances", json={"site": SITE, "rse": STORAGE, "distance": 1})
     assert (refused.status_code, "that takes the admin" in refused.text) == (403, True)
+
+
+def test_what_probes_found_is_shown_by_site_and_storage(runtime: Runtime, api: Client) -> None:
+    with runtime.session() as session:
+        site_id = make_site(session, distances={STORAGE: 0, "OTHER": 10})
+        make_site(session, "CH_CERN", distances={STORAGE: 90})
+        job = make_job(session, is_probe=True, state=JobState.FINISHED)
+        storage_id = seed.ensure_storage(session, STORAGE)
+        session.add(
+            ProbeResult(job_id=key(job.job_id), storage_id=storage_id, site_id=site_id, read_ok=True, write_ok=False)
+        )
+    assert len(api.get("/probes").json()) == 3
+    (found,) = api.get("/probes", params={"site": SITE, "rse": STORAGE}).json()
+    shown = ProbeView.model_validate(found)
+    assert (shown.state, shown.jobsub_id, shown.offered_for_writing) == (ProbeState.READ_ONLY, job.jobsub_id, True)
+    (other,) = api.get("/probes", params={"site": "CH_CERN"}).json()
+    assert (other["state"], other["at"], other["jobsub_id"]) == ("no_result", None, None)
 
 
 def test_the_preview_of_a_monte_carlo_count_asks_nobody(api: Client) -> None:
