@@ -62,6 +62,10 @@ class OwnCondor:
         """Return all that the pool holds of a job, as its administrator sees it."""
         return self.pool.run("condor_q", "-long", jobsub_id.partition("@")[0])
 
+    def queue(self) -> list[str]:
+        """Return all jobs that are in the queue, ended ones included."""
+        return self.pool.run("condor_q", "-allusers", "-autoformat:j", "JobStatus").splitlines()
+
     def daemons(self, name: str) -> list[Identity]:
         """Return the pool's processes of one of HTCondor's programs."""
         mark = f"{MARK}={processes.mark(self.directory, condor.COMPONENT)}"
