@@ -6,7 +6,8 @@ SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.workflow_id,
        job.jobscript_exit, job.real_seconds, job.cpu_seconds, job.max_rss_bytes,
        (SELECT count(*) FROM events AS given
         WHERE given.job_id = job.job_id AND given.event_type = 'file_allocated'),
-       (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped')
+       (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped'),
+       coalesce(job.gpus -> 'gpus', '[]')
 FROM jobs AS job
 LEFT JOIN stages AS stage ON stage.stage_id = job.stage_id
 LEFT JOIN sites AS site ON site.site_id = job.site_id
