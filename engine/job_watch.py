@@ -107,9 +107,15 @@ def _clear_pool(runtime: Runtime) -> int:
     runtime.pool.forget([job.jobsub_id for job in out])
     with runtime.session() as session:
         watching.left_pool(session, [job.job_id for job in out])
-    there = [job for job in ended if job not in out and known[job.jobsub_id].state is not PoolState.UNSEEN]
-    runtime.pool.remove([job.jobsub_id for job in there if job.state in ENDED_BY_US])
+    there = {job: known[job.jobsub_id].state for job in ended if job not in out}
+    runtime.pool.remove([job.jobsub_id for job, state in there.items() if _must_go(job, state)])
     return logs
+
+
+def _must_go(job: EndedJob, state: PoolState) -> bool:
+    """Say whether an ended job is to be taken out of the pool; others are about to leave it by themselves."""
+    # One that is held would stay for good: it was told to end for that, and had a last word.
+    return state is PoolState.HELD or (state is not PoolState.UNSEEN and job.state in ENDED_BY_US)
 
 
 def _keep_logs(runtime: Runtime, jobs: Sequence[EndedJob]) -> int:
