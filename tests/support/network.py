@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.support.waiting import wait_until
+
 LARGEST_READ_BYTES = 1 << 16
 UPSTREAM_SECONDS = 60.0
 RESET = struct.pack("ii", 1, 0)
@@ -36,6 +38,10 @@ class Damage:
     """How many are hit; None for all."""
     hit: int = 0
     mended: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self, seconds: float, hits: int = 1) -> None:
+        """Wait until it has hit so many calls."""
+        wait_until(lambda: self.hit >= hits, seconds)
 
 
 class Link:

@@ -66,6 +66,7 @@ class Wanted:
     fast: bool = False
     """What PostgreSQL has said is committed must be there after it was killed: only without this."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    containers_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,14 @@ def _running(directory: Path, wanted: Wanted) -> Iterator[System]:
 
 
 def _up(directory: Path, wanted: Wanted, more: Callable[[Grid], list[Component]]) -> Grid:
-    return lifecycle.up(directory, fast=wanted.fast, slots_per_site=wanted.slots_per_site, pool=wanted.pool, more=more)
+    return lifecycle.up(
+        directory,
+        fast=wanted.fast,
+        slots_per_site=wanted.slots_per_site,
+        pool=wanted.pool,
+        containers_at=wanted.containers_at,
+        more=more,
+    )
 
 
 def components(ours: Servers) -> list[Component]:
