@@ -1,6 +1,6 @@
 """Tells our own database about the pretended world of a local grid: its sites, storages, distances and scopes."""
 
-from localgrid.condor_configuration import WorkerNode
+from localgrid.condor_configuration import PROCESSORS, WorkerNode
 from localgrid.condor_gpus import RUNTIME_VERSION, Gpu
 from localgrid.grid import Grid
 from localgrid.sites import SERVICE_USER
@@ -49,6 +49,7 @@ def _write_gpus(session: Session, node: WorkerNode, site_id: int) -> None:
             session,
             node.entry,
             site_id,
+            processors=PROCESSORS,
             rss_bytes=SLOT_RSS_BYTES,
             wall_seconds=SLOT_WALL_SECONDS,
             gpus=len(node.gpus),
