@@ -13,6 +13,7 @@ from localgrid.components import Progress
 from localgrid.errors import GridError
 from localgrid.grid import SLOTS_PER_SITE, Grid, PoolKind, environment
 from localgrid.lifecycle import Status
+from localgrid.sites import SITES
 
 DEFAULT_DIRECTORY = Path("var/grid")
 
@@ -30,10 +31,18 @@ def up(
     fast: Annotated[bool, typer.Option(help="Let PostgreSQL lose data when the machine crashes.")] = False,
     slots: Annotated[int, typer.Option(min=1, help="Job slots per site.")] = SLOTS_PER_SITE,
     pool: Annotated[PoolKind | None, typer.Option(help="HTCondor where it can be had, when nothing is said.")] = None,
+    containers: Annotated[bool, typer.Option(help="Let the jobs of an HTCondor pool find Apptainer.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start what does not run yet, and wait until all of it is ready."""
-    grid = lifecycle.up(directory, fast=fast, slots_per_site=slots, pool=pool, report=show)
+    grid = lifecycle.up(
+        directory,
+        fast=fast,
+        slots_per_site=slots,
+        pool=pool,
+        containers_at=[site.name for site in SITES] if containers else (),
+        report=show,
+    )
     if as_json:
         print(json.dumps(_description(grid), indent=2))
     else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from localgrid import condor_gpus, condor_programs
+from localgrid import apptainer, condor_gpus, condor_programs
 from localgrid.condor_configuration import DOMAIN, Layout, WorkerNode, render
 from localgrid.errors import GridError
 from localgrid.processes import Component, kept_environment
@@ -42,6 +42,8 @@ class Pool:
     fast: bool = False
     """Whether the queue may be lost when the machine crashes."""
     schedds: int = 1
+    containers_at: Sequence[str] = ()
+    """Sites where jobs find Apptainer, which must have been built."""
 
     @property
     def layout(self) -> Layout:
@@ -55,6 +57,7 @@ class Pool:
             slots_per_site=self.slots_per_site,
             fast=self.fast,
             schedds=self.schedds,
+            containers_at=self.containers_at,
         )
 
     @property
@@ -172,8 +175,15 @@ def _lay_out(layout: Layout, node: WorkerNode) -> None:
     """Make a node's places, and its GPUs."""
     layout.execute(node).mkdir(parents=True, exist_ok=True)
     layout.inventory(node).write_text(condor_gpus.inventory(node.gpus))
+    tools = layout.tools(node)
+    tools.mkdir(exist_ok=True)
     if node.gpus:
-        tools = layout.tools(node)
-        tools.mkdir(exist_ok=True)
-        (tools / "nvidia-smi").write_text(condor_gpus.nvidia_smi(node.gpus))
-        (tools / "nvidia-smi").chmod(0o755)
+        _write_program(tools / "nvidia-smi", condor_gpus.nvidia_smi(node.gpus))
+    if layout.has_containers(node):
+        # It finds what belongs to it from where it lies, so a link would not do.
+        _write_program(tools / "apptainer", f'#!/bin/sh\nexec "{apptainer.program()}" "$@"\n')
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)

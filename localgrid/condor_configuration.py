@@ -177,6 +177,8 @@ class Layout:
     slots_per_site: int
     fast: bool = False
     schedds: int = 1
+    containers_at: Sequence[str] = ()
+    """Sites where jobs find Apptainer."""
 
     @property
     def file(self) -> Path:
@@ -202,6 +204,10 @@ class Layout:
     def spool(self, label: str) -> Path:
         """Return the folder of a further schedd's queue."""
         return self.directory / f"spool.{label}"
+
+    def has_containers(self, node: WorkerNode) -> bool:
+        """Say whether a node's jobs find Apptainer."""
+        return node.site.name in self.containers_at
 
     def tools(self, node: WorkerNode) -> Path:
         """Return the folder of the programs that only one node's jobs find."""
@@ -240,7 +246,7 @@ def render(layout: Layout) -> str:
 
 def _startd(layout: Layout, node: WorkerNode, label: str) -> str:
     # The jobs' Python is ours: a site brings one too, from CVMFS for example.
-    tools = f"{layout.tools(node)}:" if node.gpus else ""
+    tools = f"{layout.tools(node)}:" if node.gpus or layout.has_containers(node) else ""
     return STARTD.format(
         label=label,
         name=node.name,

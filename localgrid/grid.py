@@ -3,7 +3,7 @@
 import fcntl
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
@@ -52,6 +52,8 @@ class Grid(BaseModel):
     """Whether PostgreSQL may lose data when the machine crashes."""
     slots_per_site: int = SLOTS_PER_SITE
     pool: PoolKind = "processes"
+    containers_at: tuple[str, ...] = ()
+    """Sites of an HTCondor pool where jobs find Apptainer."""
     sites: tuple[Site, ...] = SITES
     scopes: tuple[str, ...] = SCOPES
 
@@ -105,6 +107,7 @@ class Grid(BaseModel):
             slots_per_site=self.slots_per_site,
             token_directory=self.secret_file("condor"),
             fast=self.fast,
+            containers_at=self.containers_at,
         )
 
     @property
@@ -140,6 +143,7 @@ def plan(
     fast: bool = False,
     slots_per_site: int = SLOTS_PER_SITE,
     pool: PoolKind = "processes",
+    containers_at: Sequence[str] = (),
 ) -> Grid:
     """Decide on ports and servers for the grid in a directory and write `grid.json`, before anything is started.
 
@@ -162,6 +166,7 @@ def plan(
         fast=fast,
         slots_per_site=slots_per_site,
         pool=pool,
+        containers_at=tuple(containers_at),
     )
     keep_secret(directory / STATE_FILE, grid.model_dump_json(indent=2))
     return grid

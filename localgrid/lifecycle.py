@@ -3,13 +3,14 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from localgrid import condor, condor_programs, postgres, processes, rucio_environment
+from localgrid import apptainer, condor, condor_programs, postgres, processes, rucio_environment
 from localgrid import grid as grids
 from localgrid.components import Progress, Report, silent, start_all, stop_all
+from localgrid.debian_programs import Programs
 from localgrid.errors import GridError, NoGridError
 from localgrid.grid import Grid, PoolKind, locked
 from localgrid.metacat.settings import Settings, User
@@ -48,6 +49,7 @@ def up(
     fast: bool = False,
     slots_per_site: int = grids.SLOTS_PER_SITE,
     pool: PoolKind | None = "processes",
+    containers_at: Sequence[str] = (),
     more: Callable[[Grid], Iterable[Component]] = nothing_more,
     report: Report = silent,
 ) -> Grid:
@@ -55,14 +57,16 @@ def up(
 
     `more` names further components, which start beside the grid's own as soon as those they need are ready. With no
     `pool` named a grid keeps its own; that of a new one is HTCondor where that can be had, and `report` is told why
-    where it cannot.
+    where it cannot. At sites named in `containers_at` the jobs of an HTCondor pool find Apptainer.
     May be repeated, also after having been killed at any point.
     """
     directory = directory.resolve()
     with locked(directory):
         _build_environment(report)
         kind = choose_pool(pool or _pool_there(directory), report)
-        grid = grids.plan(directory, fast=fast, slots_per_site=slots_per_site, pool=kind)
+        if containers_at and kind == "condor":
+            _build(apptainer.PROGRAMS, report)
+        grid = grids.plan(directory, fast=fast, slots_per_site=slots_per_site, pool=kind, containers_at=containers_at)
         start_all(directory, [*components(grid), *more(grid)], report)
     return grid
 
@@ -228,16 +232,21 @@ def _build_environment(report: Report) -> None:
 
 def _build_condor(report: Report) -> str:
     """Build HTCondor's programs unless they are there, and return why that cannot be done."""
-    if condor_programs.is_built():
-        return ""
-    began = time.monotonic()
-    report(Progress("HTCondor", "building"))
     try:
-        condor_programs.build()
+        _build(condor_programs.PROGRAMS, report)
     except GridError as error:
         return str(error)
-    report(Progress("HTCondor", "ready", time.monotonic() - began))
     return ""
+
+
+def _build(programs: Programs, report: Report) -> None:
+    """Build programs unless they are there; raises `GridError` where that cannot be done."""
+    if programs.is_built():
+        return
+    began = time.monotonic()
+    report(Progress(programs.name, "building"))
+    programs.build()
+    report(Progress(programs.name, "ready", time.monotonic() - began))
 
 
 def _drop_databases(directory: Path, report: Report) -> None:

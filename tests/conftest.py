@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.runtimes",
     "tests.support.signals",
     "tests.support.system",
+    "tests.support.pool_system",  # after those that it imports
 ]

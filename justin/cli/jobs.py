@@ -32,6 +32,7 @@ _COLUMNS: list[Column[JobView]] = [
     Column("Real time", lambda each: duration(each.real_seconds), right=True),
     Column("Memory", lambda each: size(each.max_rss_bytes), right=True, detail=True),
     Column("Logs", lambda each: each.logs_did or "", detail=True),
+    Column("GPUs", lambda each: ", ".join(gpu.name for gpu in each.gpus), detail=True),
     Column("Message", lambda each: each.state_message),
 ]
 

@@ -100,6 +100,19 @@ class ReplicaView(View):
     lan_pfn: str | None
 
 
+class JobGpuView(View):
+    """A GPU that a job was given."""
+
+    name: str
+    uuid: str
+    memory_bytes: int
+    compute_capability: float
+    runtime_version: float
+    """The CUDA runtime that the driver serves."""
+    driver_version: str = ""
+    vbios_version: str = ""
+
+
 class JobView(View):
     """A job."""
 
@@ -125,6 +138,8 @@ class JobView(View):
     outputs: int = 0
     logs_did: str | None = None
     """Of its logs.tgz, once the catalogues know that."""
+    gpus: list[JobGpuView] = []
+    """Those that it was given, as it found them at its start."""
 
 
 class EventView(View):

@@ -8,7 +8,8 @@ SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.workflow_id,
        (SELECT count(*) FROM events AS given
         WHERE given.job_id = job.job_id AND given.event_type = 'file_allocated'),
        (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped'),
-       (SELECT logs.did FROM log_archives AS logs WHERE logs.job_id = job.job_id AND logs.state = 'done')
+       (SELECT logs.did FROM log_archives AS logs WHERE logs.job_id = job.job_id AND logs.state = 'done'),
+       coalesce(job.gpus -> 'gpus', '[]')
 FROM jobs AS job
 LEFT JOIN stages AS stage ON stage.stage_id = job.stage_id
 LEFT JOIN sites AS site ON site.site_id = job.site_id

@@ -23,6 +23,8 @@ from localgrid.sites import SITES
 from tests.support.waiting import wait_until
 
 SLOTS_PER_SITE = 3
+DAEMONS = ("master", "shared_port", "collector", "negotiator", "schedd", "startd", "procd", "shadow", "starter")
+"""From the top: none is frozen before the one that would start it anew."""
 STATE_SECONDS = 90.0
 PAUSE_SECONDS = 0.3
 
@@ -62,6 +64,10 @@ class OwnCondor:
         """Return all that the pool holds of a job, as its administrator sees it."""
         return self.pool.run("condor_q", "-long", jobsub_id.partition("@")[0])
 
+    def queue(self) -> list[str]:
+        """Return the number and the state, as HTCondor counts them, of all jobs in the queue, ended ones included."""
+        return self.pool.run("condor_q", "-allusers", "-autoformat:j", "JobStatus").splitlines()
+
     def daemons(self, name: str) -> list[Identity]:
         """Return the pool's processes of one of HTCondor's programs."""
         mark = f"{MARK}={processes.mark(self.directory, condor.COMPONENT)}"
@@ -73,6 +79,20 @@ class OwnCondor:
         """End all of the pool's processes of a program at once."""
         for identity in self.daemons(name):
             send_signal(identity, signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all of the pool's own processes do nothing, while its jobs go on."""
+        frozen: list[Identity] = []
+        for name in DAEMONS:
+            frozen += self.daemons(f"condor_{name}")
+        for identity in frozen:
+            send_signal(identity, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for identity in reversed(frozen):
+                send_signal(identity, signal.SIGCONT)
 
     def clear(self) -> None:
         """Take all jobs out of the queue, and out of what it keeps."""

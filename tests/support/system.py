@@ -2,9 +2,9 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from justin.schemas.specs import WorkflowSpec
 from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
 from localgrid import lifecycle, processes
-from localgrid.grid import Grid
+from localgrid.grid import Grid, PoolKind
 from localgrid.guard import cleaned_up
 from localgrid.identity import Identity, marked_processes, send_signal, session_members
 from localgrid.processes import Component
@@ -59,12 +59,25 @@ def signal_component(directory: Path, name: str, number: signal.Signals) -> list
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What the grid under a system is like, and what is set in the system beyond `SETTINGS`."""
+
+    pool: PoolKind = "processes"
+    slots_per_site: int = SLOTS_PER_SITE
+    fast: bool = False
+    """What PostgreSQL has said is committed must be there after it was killed: only without this."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    containers_at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class System:
     """A running system and ways to look into it, to use it, and to hurt it."""
 
     servers: Servers
     client: Client
     rows: Rows
+    wanted: Wanted
 
     @property
     def grid(self) -> Grid:
@@ -107,32 +120,49 @@ class System:
 
     def start(self) -> None:
         """Bring back whatever does not run."""
-        lifecycle.up(self.grid.directory, slots_per_site=SLOTS_PER_SITE, more=lambda _grid: components(self.servers))
+        _up(self.grid.directory, self.wanted, lambda _grid: components(self.servers))
 
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """A running system; workflows of different tests live in it side by side."""
+    with running(Wanted()) as made:
+        yield made
+
+
+@contextmanager
+def running(wanted: Wanted) -> Iterator[System]:
+    """Run a system for as long as the context lasts."""
     with free_directory() as (directory, lock), cleaned_up(directory, holding=[lock]):
         if (directory / "grid.json").exists():
             lifecycle.down(directory, clean=True)
         try:
-            yield from _running(directory)
+            yield from _running(directory, wanted)
         finally:
             lifecycle.down(directory, clean=True)
 
 
-def _running(directory: Path) -> Iterator[System]:
+def _running(directory: Path, wanted: Wanted) -> Iterator[System]:
     ours: list[Servers] = []
 
     def more(grid: Grid) -> list[Component]:
-        ours.append(servers.plan(grid, settings=SETTINGS))
+        ours.append(servers.plan(grid, settings={**SETTINGS, **wanted.settings}))
         return components(ours[0])
 
-    # Without `fast`: what PostgreSQL has said is committed must be there after it was killed.
-    grid = lifecycle.up(directory, slots_per_site=SLOTS_PER_SITE, more=more)
+    grid = _up(directory, wanted, more)
     with Client(ours[0].api_url) as client:
-        yield System(ours[0], client, Rows(grid.database_url.replace("+psycopg", "")))
+        yield System(ours[0], client, Rows(grid.database_url.replace("+psycopg", "")), wanted)
+
+
+def _up(directory: Path, wanted: Wanted, more: Callable[[Grid], list[Component]]) -> Grid:
+    return lifecycle.up(
+        directory,
+        fast=wanted.fast,
+        slots_per_site=wanted.slots_per_site,
+        pool=wanted.pool,
+        containers_at=wanted.containers_at,
+        more=more,
+    )
 
 
 def components(ours: Servers) -> list[Component]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engine import job_logs, job_watch
+from engine.adapters.condor import CondorPool
 from engine.ports import PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
@@ -60,6 +61,25 @@ def test_jobs_make_outputs_at_their_sites_and_leave_nothing_in_the_queue(
     condor_pool.wait_for(names, PoolState.COMPLETED)
     assert job_logs.keep_logs(running.runtime).logs == JOBS
     wait_until(lambda: not condor_pool.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"))
+
+
+def test_jobs_without_need_of_gpus_have_slots_with_some_only_when_the_setting_says_so(
+    grid_runtime: Runtime, condor_pool: OwnCondor
+) -> None:
+    kept = condor_pool.settings.model_copy(update={"requirements": "TARGET.TotalGPUs > 0"})
+    with chain(replace(grid_runtime, pool=CondorPool(kept))) as running:
+        running.submit(JOBSCRIPT, "monte-carlo 1", "*.txt")
+        (waiting,) = running.rows.ask("SELECT jobsub_id FROM jobs")
+    lent = kept.model_copy(update={"cpu_jobs_on_gpu_slots": True})
+    with chain(replace(grid_runtime, pool=CondorPool(lent))) as running:
+        running.submit(JOBSCRIPT, "monte-carlo 1", "*.txt")
+        wait_until(lambda: running.rows.ask("SELECT FROM jobs WHERE state = 'finished'"), WORK_SECONDS, 0.5)
+        (job,) = running.rows.ask("SELECT * FROM jobs WHERE state = 'finished'")
+    assert job["jobsub_id"] != waiting["jobsub_id"]
+    assert job["entry_name"].endswith("_GPU")
+    assert job["gpus"] is None
+    assert condor_pool.job(waiting["jobsub_id"]).state is PoolState.IDLE
+    condor_pool.adapter.remove([waiting["jobsub_id"], job["jobsub_id"]])
 
 
 def test_a_job_removed_by_hand_gives_its_file_back(running: Chain, condor_pool: OwnCondor) -> None:
