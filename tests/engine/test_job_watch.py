@@ -120,14 +120,6 @@ def test_a_held_job_is_ended_with_its_reason(watched: Runtime, pool: OwnPool) ->
     pool.wait_for(job.jobsub_id, PoolState.REMOVED)
 
 
-def test_a_held_job_that_had_a_last_word_leaves_the_pool_too(watched: Runtime, pool: OwnPool) -> None:
-    jobsub_id = pool.submit("", gpus=1)
-    job, _ = make_busy(watched, JobState.ABORTED, jobsub_id=jobsub_id, finished_at=datetime.now(UTC))
-    job_watch.watch_jobs(watched)
-    pool.wait_for(jobsub_id, PoolState.REMOVED)
-    assert state_of(watched, job)[0] == JobState.ABORTED
-
-
 def test_a_silent_pool_tells_nothing(watched: Runtime, pool: OwnPool) -> None:
     job, file_id = make_busy(watched, heartbeat_at=datetime.now(UTC))
     away = replace(watched, pool=ProcessPool(pool.directory / "elsewhere"))
