@@ -32,7 +32,8 @@ def start(runtime: Runtime, job: CallingJob, wanted: GetJobscript) -> Jobscript 
     # binding locks what counts the jobs of the stage and of the quota.
     with database.single_statements(runtime.database) as session:
         if job.state is JobState.SUBMITTED:
-            why_not = _bind(session, job, _site(session, job, wanted), wanted)
+            lend_gpus = runtime.settings.pool.cpu_jobs_on_gpu_slots
+            why_not = _bind(session, job, _site(session, job, wanted), wanted, lend_gpus=lend_gpus)
             if why_not:
                 return _end(runtime, job, why_not, wanted)
         elif job.state is not JobState.STARTED or job.asked_for_files:
@@ -67,7 +68,7 @@ def _site(session: Session, job: CallingJob, wanted: GetJobscript) -> FoundSite:
     return site
 
 
-def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscript) -> str:
+def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscript, *, lend_gpus: bool) -> str:
     """Bind the job to a stage, or say why there is none for it; a probe knows what it is to do."""
     if job.is_probe:
         return probe_jobs.begin(session, job, site, _slot(site.site_id, wanted))
@@ -75,7 +76,8 @@ def _bind(session: Session, job: CallingJob, site: FoundSite, wanted: GetJobscri
         return f"The site {site.name} is disabled. {site.disabled_reason}".strip()
     if site.avoided_until:
         return black_holes.why_avoided(wanted.hostname, site.avoided_until, site.failed_jobs)
-    stage_id = matching.start_job(session, job.job_id, _slot(site.site_id, wanted), job.quota_id)
+    slot = _slot(site.site_id, wanted)
+    stage_id = matching.start_job(session, job.job_id, slot, job.quota_id, lend_gpus=lend_gpus)
     return "" if stage_id else "No stage had work for the slot."
 
 

@@ -172,6 +172,14 @@ def test_a_slot_with_a_gpu_serves_a_stage_that_needs_one(runtime: Runtime, waiti
     assert start(waiting, gpus=[GPU]).json()["requested_gpus"] == 1
 
 
+def test_slots_with_gpus_serve_all_where_the_pool_lends_them(
+    runtime: Runtime, waiting: SignedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(runtime)
+    monkeypatch.setattr(runtime.settings.pool, "cpu_jobs_on_gpu_slots", True)
+    assert start(waiting, gpus=[GPU]).status_code == httpx.codes.OK
+
+
 def test_a_paused_workflow_gets_no_slot(runtime: Runtime, waiting: SignedJob) -> None:
     with runtime.session() as session:
         stage = make_stage(session, make_workflow(session, state=WorkflowState.PAUSED))
