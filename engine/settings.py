@@ -53,6 +53,7 @@ class Pool(BaseModel):
     token_directory: Path | None = None
     """Holds the IDTOKENS with which jobs are submitted."""
     scitoken_file: Path | None = None
+    """Holds the SCITOKEN with which jobs are submitted; somebody else keeps it fresh."""
     config_file: Path | None = None
     """A configuration of HTCondor's own, for what is not set here."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0

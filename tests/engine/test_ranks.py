@@ -1,5 +1,6 @@
 """Ranks for pilots: nearest files first, in an expression that HTCondor takes."""
 
+import classad2
 import pytest
 
 from engine import ranks, stage_hints
@@ -9,8 +10,6 @@ from engine.runtime import Runtime
 from justin.states import WorkflowState
 from models.ranks import NearStage
 from tests.support.makers import SITE, make_files, make_scope, make_site, make_stage, make_workflow
-
-classad2 = pytest.importorskip("classad2", reason="HTCondor's bindings are not there")
 
 STAGES = [NearStage(504, 1, 50, 0), NearStage(505, 2, 99, 0), NearStage(7, 1, 0, 100)]
 
