@@ -140,8 +140,8 @@ def takes(model: str, name: str) -> Any:
 
 
 def without_stars(text: str) -> str:
-    """Leave out what means anything, and what stands below for one thing more."""
-    return kept(text.replace("*", "").replace("\x01", ""))
+    """Leave out what means anything, what cannot be written, and what stands below for one thing more."""
+    return kept(re.sub(r"[*\\^\x00-\x1f\x7f]", "", text))
 
 
 @given(model=texts.map(without_stars).filter(bool), more=st.text(st.characters(codec="ascii", min_codepoint=32)))
