@@ -195,6 +195,11 @@ def test_what_htcondor_would_replace_at_the_start_of_a_job_is_left_out() -> None
     assert render(classads={"USER_x": "$$([time()])"}) == render()
 
 
+@pytest.mark.parametrize("group", ["group_dune.prod.mcsim", "/group_dune/prod/mcsim", "group_dune/prod.mcsim"])
+def test_an_accounting_group_has_levels(group: str) -> None:
+    assert understood(render(accounting_group=group))["accounting_group"] == "group_dune.prod.mcsim"
+
+
 @pytest.mark.parametrize("group", ["/", "a b", 'a"', "a..b", "a\nrank = 1", "$(x)"])
 def test_what_is_no_accounting_group_is_refused(group: str) -> None:
     with pytest.raises(InvalidInput):
