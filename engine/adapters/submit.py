@@ -35,7 +35,8 @@ REAL: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 BOOLEANS: Final = {"true": "true", "false": "false"}
 PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]")
 DOLLARS: Final = re.compile(r"\$+")
-NOT_WORDS: Final = re.compile(r"[^0-9A-Za-z\x80-\U0010ffff]")
+SPECIAL: Final = ".[]{}()+?|$"
+"""Characters that mean something in a regular expression, and themselves in brackets."""
 
 NODES: Final = tuple(
     f'strcat({name}, "@", TARGET.GLIDEIN_DUNESite)' for name in ("TARGET.Machine", 'split(TARGET.Machine, ".")[0]')
@@ -151,11 +152,17 @@ def _gpu_model(model: str) -> str:
     """Compare the name of a GPU as the allocator does: the case counts, and `*` stands for anything."""
     if "*" not in model:
         return f"DeviceName =?= {literal(model)}"
-    # An expression of PCRE, in which a backslash makes any ASCII character that is no letter or digit mean itself.
+    # An expression of PCRE. It has no backslash, for HTCondor reads one in a submit description, and in an ad, in
+    # different ways; a character that could only be written with one stands for any.
     plain = DOLLARS.sub("$", model.replace("\0", ""))
-    pattern = ".*".join(NOT_WORDS.sub(r"\\\g<0>", part) for part in re.split(r"\*+", plain))
-    whole = rf"(?s)\A{pattern}\z"
-    return f"regexp({literal(whole)}, DeviceName)"
+    pattern = ".*".join("".join(_itself(character) for character in part) for part in re.split(r"\*+", plain))
+    return f"regexp({literal(f'(?s)^{pattern}(?!.)')}, DeviceName)"
+
+
+def _itself(character: str) -> str:
+    if character in "\\^" or not PLAIN.fullmatch(character):
+        return "."
+    return f"[{character}]" if character in SPECIAL else character
 
 
 def _life(order: JobOrder) -> Iterator[tuple[str, str]]:

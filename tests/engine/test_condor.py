@@ -237,13 +237,18 @@ def test_gpu_jobs_land_only_where_they_fit(condor_pool: OwnCondor, order: Order)
     shows = "import os; print('visible', os.environ['CUDA_VISIBLE_DEVICES'], 'at', os.environ['GLIDEIN_Entry_Name'])"
     needs = {
         "visible GPU-c0000001,GPU-c0000002 at LOCAL_CH_CERN_GPU": (2, GpuNeeds(min_capability=9.0)),
-        "visible GPU-b0000001 at LOCAL_US_FNAL_GPU": (1, GpuNeeds(model="Tesla V100-PCIE-16GB")),
-        "visible GPU-a0000001 at LOCAL_US_FNAL_GPU": (1, GpuNeeds(memory_bytes=20 << 30, max_capability=8.0)),
+        "visible GPU-b0000001 at LOCAL_US_FNAL_GPU": (1, GpuNeeds(model="Tesla V100*16GB")),
+        "visible GPU-a0000001 at LOCAL_US_FNAL_GPU": (
+            1,
+            GpuNeeds(memory_bytes=20 << 30, max_capability=8.0, model="NVIDIA A100-SXM4-40GB"),
+        ),
     }
     nowhere = {
         "too new": (1, GpuNeeds(min_capability=10.0)),
         "too large": (1, GpuNeeds(memory_bytes=200 << 30)),
         "too many": (3, GpuNeeds()),
+        "of another model": (1, GpuNeeds(model="NVIDIA A10*-PCIE*")),
+        "written otherwise": (1, GpuNeeds(model="nvidia a100*")),
     }
     submitted = {
         name: condor_pool.submit(order(shows, gpus=gpus, gpu_needs=asked))[0]
@@ -263,6 +268,29 @@ def test_slots_with_gpus_are_kept_for_those_who_need_them(condor_pool: OwnCondor
     condor_pool.wait_for(jobsub_ids, PoolState.COMPLETED)
     entries = {log.wrapper.strip() for log in condor_pool.adapter.logs(jobsub_ids).values()}
     assert entries <= {site.entry for site in SITES}
+
+
+def test_jobs_take_the_entries_that_fit_and_avoid_nodes(condor_pool: OwnCondor, order: Order) -> None:
+    shows = "import os; print(os.environ['GLIDEIN_Entry_Name'])"
+    near, far = "UK_Manchester", "CH_CERN"
+    orders: dict[str, dict[str, tuple[str, ...]]] = {
+        "LOCAL_CH_CERN": {"entries": ("LOCAL_CH_CERN", "LOCAL_UK_Manchester_2")},
+        "LOCAL_UK_Manchester": {"entries": ("LOCAL_CH_CERN_2",), "open_sites": (near,)},
+    }
+    avoided = {
+        "LOCAL_CH_CERN": (f"wn1@{near}", f"wn7@{far}"),
+        "LOCAL_UK_Manchester": (f"WN1.ch-cern.localgrid@{far}", f"wn1.ch-cern.localgrid@{near}"),
+    }
+    submitted = [
+        *((name, order(shows, sites=(near, far), **wanted)) for name, wanted in orders.items()),
+        *((name, order(shows, sites=(near, far), avoided=nodes)) for name, nodes in avoided.items()),
+    ]
+    never = condor_pool.submit(order(shows, sites=(near, far), avoided=(f"wn1@{near}", f"wn1@{far}")))
+    jobsub_ids = [condor_pool.submit(made)[0] for _, made in submitted]
+    condor_pool.wait_for(jobsub_ids, PoolState.COMPLETED)
+    logs = condor_pool.adapter.logs(jobsub_ids)
+    assert [logs[jobsub_id].wrapper.strip() for jobsub_id in jobsub_ids] == [name for name, _ in submitted]
+    assert condor_pool.job(never[0]).state is PoolState.IDLE
 
 
 def test_two_thousand_jobs_are_one_call_and_quickly_watched(condor_pool: OwnCondor, order: Order) -> None:

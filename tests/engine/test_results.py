@@ -133,6 +133,8 @@ def test_a_repeated_report_is_offered_the_same(reporting: Reporting) -> None:
     again = reporting.record(*outputs)
     assert {upload.name: upload for upload in again.uploads} == {upload.name: upload for upload in first.uploads}
     assert len(reporting.files()) == 2
+    with reporting.runtime.session() as session:
+        assert session.get_one(Job, reporting.job_id).processed_files == 2
 
 
 def test_the_stages_own_choice_of_storage_comes_first(reporting: Reporting) -> None:

@@ -140,8 +140,8 @@ def takes(model: str, name: str) -> Any:
 
 
 def without_stars(text: str) -> str:
-    """Leave out what means anything, and what stands below for one thing more."""
-    return kept(text.replace("*", "").replace("\x01", ""))
+    """Leave out what means anything, what cannot be written, and what stands below for one thing more."""
+    return kept(re.sub(r"[*\\^\x00-\x1f\x7f]", "", text))
 
 
 @given(model=texts.map(without_stars).filter(bool), more=st.text(st.characters(codec="ascii", min_codepoint=32)))
@@ -193,6 +193,11 @@ def test_a_value_is_a_number_a_truth_value_or_a_string(text: str, expected: Any)
 
 def test_what_htcondor_would_replace_at_the_start_of_a_job_is_left_out() -> None:
     assert render(classads={"USER_x": "$$([time()])"}) == render()
+
+
+@pytest.mark.parametrize("group", ["group_dune.prod.mcsim", "/group_dune/prod/mcsim", "group_dune/prod.mcsim"])
+def test_an_accounting_group_has_levels(group: str) -> None:
+    assert understood(render(accounting_group=group))["accounting_group"] == "group_dune.prod.mcsim"
 
 
 @pytest.mark.parametrize("group", ["/", "a b", 'a"', "a..b", "a\nrank = 1", "$(x)"])

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 import justin
+from justin.cli import why_not
+from justin.schemas.explanations import FactoryView
+from justin.states import FactoryLimit
 from justin.testing import MockServer
 from tests.justin.conftest import DIDS, QUERY, Run
 
@@ -263,3 +266,23 @@ def test_a_distance_is_a_number_or_the_rules(run: Run) -> None:
     for both_or_none in ((), ("--distance", 5, "--by-rule")):
         assert "--distance N, or --by-rule" in run(*place, *both_or_none).err
     assert run(*place, "--distance", 102).code != 0
+
+
+def test_what_the_job_factory_decided_is_one_line() -> None:
+    told = FactoryView(
+        decided_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+        waiting_files=3200,
+        queued_jobs=0,
+        running_jobs=0,
+        files_per_job=4.25,
+        success_rate=0.875,
+        wanted_jobs=1200,
+        submitted_jobs=10,
+        limited_by=FactoryLimit.QUOTA,
+        sentence="The quota may have 10 jobs at a time.",
+        sites=["CH_CERN", "UK_Manchester"],
+    )
+    assert why_not._factory(told) == (
+        "The job factory at 2026-03-01 12:00:00 UTC: 1,200 more wanted, 10 submitted (a job is taken to process 4.25"
+        " files, 88% of jobs to end well). The quota may have 10 jobs at a time. Jobs go to CH_CERN, UK_Manchester."
+    )
