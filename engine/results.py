@@ -60,10 +60,8 @@ def record(runtime: Runtime, request: SignedRequest) -> RecordResultsReply:
     if isinstance(plan, RecordResultsReply):
         return plan.model_copy(update={"logs": log_offers.complete(runtime, logs)})
     findings = known_files.look_up(runtime, plan.outputs, plan.parents)
-    logs_did = log_offers.did(job.jobsub_id)
-    # In one question to Rucio with the outputs.
-    dids = [*(output.did for output in plan.outputs), logs_did]
-    offers = {} if findings.problems else targets.choose(runtime, plan.storages, job.jobsub_id, dids)
+    dids, logs_did = [output.did for output in plan.outputs], log_offers.did(job.jobsub_id)
+    offers = {} if findings.problems else targets.choose(runtime, plan.storages, job.jobsub_id, dids, [logs_did])
     with runtime.session() as session:
         reply = _store(session, plan, findings, offers)
         logs = log_offers.begin(runtime, session, job)

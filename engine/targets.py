@@ -1,7 +1,7 @@
-"""The places that a job is offered for its outputs."""
+"""The places that a job is offered for its outputs and its logs."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,32 +33,36 @@ class Target:
 
 
 def choose(
-    runtime: Runtime, found: Sequence[OutputStorage], jobsub_id: str, dids: Sequence[str]
+    runtime: Runtime, found: Sequence[OutputStorage], jobsub_id: str, dids: Sequence[str], also: Sequence[str] = ()
 ) -> dict[str, list[Target]]:
-    """Give each output its targets in the order in which they are to be tried.
+    """Give each file its targets in the order in which they are to be tried.
 
-    Rucio is asked for all outputs at once, storage by storage, until enough storages have said where. Raises
-    `Unavailable` when Rucio does not answer or no storage takes anything: the job may ask again.
+    Rucio is asked for all files at once, storage by storage, until enough storages have said where. Raises
+    `Unavailable` when Rucio does not answer or no storage takes the files: the job may ask again. The files in `also`
+    have targets where that is possible at no cost to the others.
     """
-    chosen: dict[str, list[Target]] = {did: [] for did in dids}
+    chosen: dict[str, list[Target]] = {did: [] for did in (*dids, *also)}
     wanted = runtime.settings.allocator.upload_targets
     for storage in output_storages.order(found, jobsub_id):
         if wanted and dids:
-            wanted -= _put(runtime, storage, dids, chosen)
-    if not all(chosen.values()):
+            pfns = _ask(runtime, storage, dids, also)
+            for did, urls in pfns.items():
+                chosen[did] += [Target(storage.storage_id, storage.name, url) for url in urls]
+            wanted -= bool(pfns)
+    if not all(chosen[did] for did in dids):
         raise Unavailable("No storage takes outputs of this stage now.")
     return chosen
 
 
-def _put(runtime: Runtime, storage: OutputStorage, dids: Sequence[str], chosen: dict[str, list[Target]]) -> bool:
-    """Add a storage's addresses; one that cannot take all of the outputs is passed over."""
+def _ask(
+    runtime: Runtime, storage: OutputStorage, dids: Sequence[str], also: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
+    """Return a storage's addresses for the files; none at all when it cannot take all but those in `also`."""
     try:
-        pfns = runtime.rucio.write_pfns(storage.name, dids, runtime.settings.replicas.schemes)
+        pfns = runtime.rucio.write_pfns(storage.name, [*dids, *also], runtime.settings.replicas.schemes)
     except ServiceRefused as error:
+        if also:
+            return _ask(runtime, storage, dids, ())
         log.warning("%s takes no outputs: %s", storage.name, error)
-        return False
-    if not all(pfns.get(did) for did in dids):
-        return False
-    for did in dids:
-        chosen[did] += [Target(storage.storage_id, storage.name, url) for url in pfns[did]]
-    return True
+        return {}
+    return pfns if all(pfns.get(did) for did in dids) else {}

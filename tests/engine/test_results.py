@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +12,9 @@ from sqlmodel import col, select
 
 from engine import calls, confirmations, results
 from engine.adapters.metacat import MetaCat
+from engine.adapters.rucio import Rucio
 from engine.calls import Key
-from engine.errors import InvalidInput, Unavailable
+from engine.errors import InvalidInput, ServiceRefused, Unavailable
 from engine.ports import NewFile
 from engine.runtime import Runtime
 from engine.settings import Logs
@@ -287,6 +289,23 @@ def test_no_place_is_offered_where_logs_are_not_stored(reporting: Reporting) -> 
     settings = reporting.runtime.settings.model_copy(update={"logs": Logs(stored=False)})
     quiet = replace(reporting, runtime=replace(reporting.runtime, settings=settings))
     assert quiet.record(output()).logs is None
+
+
+class RefusesLogs(Rucio):
+    """The real Rucio, as if it could not make addresses of the names of logs."""
+
+    def write_pfns(self, rse: str, dids: Sequence[str], schemes: Sequence[str]) -> dict[str, list[str]]:
+        if any(did.endswith(".logs.tgz") for did in dids):
+            raise ServiceRefused("The name cannot be translated.")
+        return super().write_pfns(rse, dids, schemes)
+
+
+def test_outputs_have_their_places_though_the_logs_have_none(reporting: Reporting) -> None:
+    settings = reporting.runtime.settings
+    refusing = replace(reporting.runtime, rucio=RefusesLogs(settings.rucio, settings.replicas.schemes))
+    reply = replace(reporting, runtime=refusing).record(output())
+    assert [target.rse for target in reply.uploads[0].targets][:1] == ["CERN"]
+    assert (reply.state, reply.logs) == (JobState.OUTPUTTING, None)
 
 
 def test_rucio_is_asked_twice_and_no_more_for_one_jobs_logs(reporting: Reporting) -> None:
