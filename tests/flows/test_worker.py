@@ -16,7 +16,7 @@ from tests.support.makers import make_job, make_stage, make_workflow
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
 
-AGENTS = {"finder", "job_factory", "job_watch", "outputs", "completion", "problems", "sites", "storages"}
+AGENTS = {"finder", "job_factory", "job_watch", "outputs", "completion", "problems", "sites", "storages", "probes"}
 
 
 @pytest.fixture
