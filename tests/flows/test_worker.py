@@ -16,7 +16,18 @@ from tests.support.makers import make_job, make_stage, make_workflow
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
 
-AGENTS = {"finder", "job_factory", "job_watch", "job_logs", "outputs", "completion", "problems", "sites", "storages"}
+AGENTS = {
+    "finder",
+    "job_factory",
+    "job_watch",
+    "job_logs",
+    "outputs",
+    "completion",
+    "problems",
+    "sites",
+    "storages",
+    "probes",
+}
 
 
 @pytest.fixture
