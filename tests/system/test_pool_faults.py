@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -89,7 +90,12 @@ class Work:
         released = Counter(event["job_id"] for event in self.events(EventType.FILE_RELEASED))
         for job in jobs:
             assert released[job["job_id"]] == 1, job["jobsub_id"]
-            assert not marked_processes(f"JUSTIN_JOBSUB_ID={job['jobsub_id']}")
+            wait_until(partial(is_gone, job), POOL_SECONDS, PAUSE_SECONDS)
+
+
+def is_gone(job: Row) -> bool:
+    """Say whether no process of a job is left."""
+    return not marked_processes(f"JUSTIN_JOBSUB_ID={job['jobsub_id']}")
 
 
 Begin = Callable[[str], Work]
