@@ -161,7 +161,9 @@ def test_jobs_whose_starter_is_killed_give_their_files_back(pool_system: PoolSys
     ended = work.wait_for(FILES, JobState.STALLED, JobState.ABORTED)
 
     assert {job["job_id"] for job in ended} == {job["job_id"] for job in killed}
-    assert all("lost its slot" in job["state_message"] for job in ended if job["state"] == JobState.STALLED)
+    # HTCondor may begin one a second time before it sees that it has begun it once; that is told that it has its work.
+    messages = [job["state_message"] for job in ended if job["state"] == JobState.STALLED]
+    assert all("lost its slot" in message or "completed with status 1" in message for message in messages)
     work.check_given_back(ended)
     work.finish()
 
