@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.system, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 DEMO_SECONDS = 600
-WORKFLOW_SECONDS = 240
+WORKFLOW_SECONDS = 480
 DAY = 86_400
 LIFETIMES_SECONDS = {
     "dimuon-sim": DAY,

@@ -1,9 +1,10 @@
 """Whatever happens to a real HTCondor pool or to the network: files come back, and each is processed once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -89,15 +90,21 @@ class Work:
         released = Counter(event["job_id"] for event in self.events(EventType.FILE_RELEASED))
         for job in jobs:
             assert released[job["job_id"]] == 1, job["jobsub_id"]
-            assert not marked_processes(f"JUSTIN_JOBSUB_ID={job['jobsub_id']}")
+            wait_until(partial(is_gone, job), POOL_SECONDS, PAUSE_SECONDS)
+
+
+def is_gone(job: Row) -> bool:
+    """Say whether no process of a job is left."""
+    return not marked_processes(f"JUSTIN_JOBSUB_ID={job['jobsub_id']}")
 
 
 Begin = Callable[[str], Work]
 
 
 @pytest.fixture
-def begin(pool_system: PoolSystem, tmp_path: Path) -> Begin:
-    """A function that submits a workflow of a name."""
+def begin(pool_system: PoolSystem, tmp_path: Path) -> Iterator[Begin]:
+    """A function that submits a workflow of a name; whatever happens to the test, its jobs go on in the end."""
+    made: list[Work] = []
 
     def make(name: str) -> Work:
         files = []
@@ -119,9 +126,13 @@ def begin(pool_system: PoolSystem, tmp_path: Path) -> Begin:
             max_allocations=20,
         )
         workflow_id = system.submit(WorkflowSpec(mql=f"files from {SCOPE}:{name}", stages=[stage]))
-        return Work(pool_system, workflow_id, go, [Path(file.path).stem for file in files])
+        work = Work(pool_system, workflow_id, go, [Path(file.path).stem for file in files])
+        made.append(work)
+        return work
 
-    return make
+    yield make
+    for work in made:
+        work.let()
 
 
 def failed_cycles(pool_system: PoolSystem) -> int:
@@ -133,9 +144,10 @@ def failed_cycles(pool_system: PoolSystem) -> int:
 def test_a_schedd_killed_while_jobs_run_loses_none_of_them(pool_system: PoolSystem, begin: Begin) -> None:
     work = begin("schedd-killed")
     before = work.wait_for(FILES, JobState.PROCESSING)
-    (schedd,) = pool_system.pool.daemons("condor_schedd")
+    # More than one while it lets a copy of itself transfer files.
+    killed = set(pool_system.pool.daemons("condor_schedd"))
     pool_system.pool.kill("condor_schedd")
-    wait_until(lambda: pool_system.pool.daemons("condor_schedd") not in ([], [schedd]), POOL_SECONDS, PAUSE_SECONDS)
+    wait_until(lambda: set(pool_system.pool.daemons("condor_schedd")) - killed, POOL_SECONDS, PAUSE_SECONDS)
 
     work.finish()
 
@@ -149,7 +161,9 @@ def test_jobs_whose_starter_is_killed_give_their_files_back(pool_system: PoolSys
     ended = work.wait_for(FILES, JobState.STALLED, JobState.ABORTED)
 
     assert {job["job_id"] for job in ended} == {job["job_id"] for job in killed}
-    assert all("lost its slot" in job["state_message"] for job in ended if job["state"] == JobState.STALLED)
+    # HTCondor may begin one a second time before it sees that it has begun it once; that is told that it has its work.
+    messages = [job["state_message"] for job in ended if job["state"] == JobState.STALLED]
+    assert all("lost its slot" in message or "completed with status 1" in message for message in messages)
     work.check_given_back(ended)
     work.finish()
 
