@@ -13,6 +13,7 @@ KILLED: Final = 128
 PERIODIC: Final = "PeriodicRemove expression"
 BY_ITSELF: Final = "It lost its slot, ran for too long, or never got its files."
 """Instead of the expression that HTCondor shows; `engine.adapters.submit` writes it."""
+LONGEST_REASON: Final = 2000
 NEVER_STARTED: Final = "It was matched with a slot, and could not start there."
 
 STATES: Final = {
@@ -87,7 +88,7 @@ def _reason(ad: Mapping[str, Any], state: PoolState) -> str:
         said = str(ad.get("LastRejMatchReason", "")).strip()
         return said or (NEVER_STARTED if ad.get("NumJobMatches") else "")
     attribute = {PoolState.HELD: "HoldReason", PoolState.REMOVED: "RemoveReason"}.get(state, "")
-    said = str(ad.get(attribute, ""))
+    said = str(ad.get(attribute, ""))[:LONGEST_REASON]
     return BY_ITSELF if PERIODIC in said else said
 
 

@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import col, select, update
 
 from engine import completion, job_factory, job_logs, job_watch, steering
+from engine.adapters import condor_jobs
 from engine.errors import EngineError
 from engine.job_logs import Kept
 from engine.ports import JobOrder, PoolState
@@ -280,7 +281,13 @@ def fail_all(runtime: Runtime, caller: Caller, workflow_id: int) -> None:
     assert steering.fail_files(runtime, caller, workflow_id, FileSelection()) == 3
 
 
-@pytest.mark.parametrize("steer", [pause, cancel, fail_all])
+def fail_and_retry_all(runtime: Runtime, caller: Caller, workflow_id: int) -> None:
+    fail_all(runtime, caller, workflow_id)
+    # They do not wait before they are found.
+    assert steering.retry_files(runtime, caller, workflow_id, FileSelection()) == 3
+
+
+@pytest.mark.parametrize("steer", [pause, cancel, fail_all, fail_and_retry_all])
 def test_jobs_with_nothing_to_do_leave_the_queue(
     condor_pool: OwnCondor, following: Runtime, queued: int, steer: Callable[[Runtime, Caller, int], None]
 ) -> None:
@@ -297,3 +304,24 @@ def test_jobs_with_nothing_to_do_leave_the_queue(
     assert {job.state for job in following.pool.jobs([job.jobsub_id for job in jobs]).values()} <= {PoolState.REMOVED}
     job_logs.keep_logs(following)
     wait_until(lambda: not condor_pool.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"))
+
+
+def test_what_an_ad_says_of_a_job_in_words() -> None:
+    names = {"ClusterId": 7, "ProcId": 1}
+    said: dict[str, dict[str, Any]] = {
+        "spooling": {"JobStatus": 5, "HoldReasonCode": 16, "HoldReason": "Spooling input data files"},
+        "held": {"JobStatus": 5, "HoldReasonCode": 34, "HoldReasonSubCode": 0, "HoldReason": "Memory usage exceeded"},
+        "matched": {"JobStatus": 1, "NumJobMatches": 3},
+        "rejected": {"JobStatus": 1, "NumJobMatches": 3, "LastRejMatchReason": "no match found "},
+        "long": {"JobStatus": 3, "RemoveReason": "x" * 100_000},
+        "by itself": {"JobStatus": 3, "RemoveReason": "The job attribute PeriodicRemove expression '1 == 1' is true"},
+    }
+    found = {name: condor_jobs.read({**names, **ad}, "ap") for name, ad in said.items()}
+    assert {job.jobsub_id for job in found.values()} == {"7.1@ap"}
+    assert (found["spooling"].state, found["spooling"].details) == (PoolState.IDLE, {})
+    assert (found["held"].state, found["held"].reason) == (PoolState.HELD, "Memory usage exceeded")
+    assert found["held"].details == {"hold_code": 34, "hold_subcode": 0}
+    assert (found["matched"].reason, found["matched"].details) == (condor_jobs.NEVER_STARTED, {"matches": 3})
+    assert found["rejected"].reason == "no match found"
+    assert len(found["long"].reason) == condor_jobs.LONGEST_REASON
+    assert found["by itself"].reason == condor_jobs.BY_ITSELF
