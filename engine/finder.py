@@ -117,6 +117,7 @@ def locate_files(runtime: Runtime, stage_id: int) -> Located:
 
     A Rucio that is slow is not asked.
     """
+    pulses.measure(runtime)
     if problem := pulses.why_to_wait(runtime):
         LOG.warning("the files of stage %s are not located now: %s", stage_id, problem)
         return Located(stage_id, problem=problem)

@@ -68,6 +68,7 @@ def submit_jobs(runtime: Runtime) -> Submitted:
     What was decided for each stage is kept. Raises `Unavailable` when the pool does not answer; what is in it by then
     is known.
     """
+    pulses.measure(runtime)
     plans = plan(runtime)
     removed = _remove_surplus(runtime, plans)
     decisions, unavailable = _submit_all(runtime, plans)
