@@ -60,7 +60,8 @@ def empty_queue(condor_pool: OwnCondor) -> Iterator[None]:
 def test_a_job_has_its_files_its_place_and_its_name(condor_pool: OwnCondor, order: Order) -> None:
     jobsub_ids = condor_pool.submit(order(TELLS, jobs=2, sites=(SITE,), hint="w1s1"))
     ended = condor_pool.wait_for(jobsub_ids, PoolState.COMPLETED)
-    logs = {name: log.wrapper for name, log in condor_pool.adapter.logs(jobsub_ids).items()}
+    kept = condor_pool.adapter.logs(jobsub_ids)
+    logs = {name: log.wrapper for name, log in kept.items()}
 
     assert [job.exit_status for job in ended] == [3, 3]
     for number, jobsub_id in enumerate(jobsub_ids):
@@ -70,7 +71,7 @@ def test_a_job_has_its_files_its_place_and_its_name(condor_pool: OwnCondor, orde
         assert f"variable JUSTIN_JOBSUB_ID {jobsub_id}\n" in logs[jobsub_id]
         assert f"variable GLIDEIN_DUNESite {SITE}\n" in logs[jobsub_id]
         assert f"variable GLIDEIN_Entry_Name LOCAL_{SITE}\n" in logs[jobsub_id]
-        assert "on stderr\n" in logs[jobsub_id]
+        assert kept[jobsub_id].stderr == "on stderr\n"
 
 
 def test_what_htcondor_says_of_a_job_comes_with_the_wrappers(condor_pool: OwnCondor, order: Order) -> None:
