@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
+from flows.worker.deployments import deployments
 from models import database, seed
 from models.database import Database
 from models.files import File
@@ -16,18 +17,7 @@ from tests.support.makers import make_job, make_stage, make_workflow
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
 
-AGENTS = {
-    "finder",
-    "job_factory",
-    "job_watch",
-    "job_logs",
-    "outputs",
-    "completion",
-    "problems",
-    "sites",
-    "storages",
-    "probes",
-}
+AGENTS = {str(deployment["name"]) for deployment in deployments()}
 
 
 @pytest.fixture
