@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from localgrid.grid import Grid
+from localgrid.postgres import Server
 
 DATABASE = "prefect"
 NEEDED_EXTENSION = "pg_trgm"
@@ -18,21 +19,28 @@ URL_VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 CONNECT_SECONDS = 10
 
 
-def database_environment(grid: Grid) -> dict[str, str]:
-    """Return what tells Prefect's server which database to use; nothing for SQLite in its own folder."""
+def main() -> None:
+    """Become Prefect's server."""
+    grid = Grid.read(Path(sys.argv[1]))
     # On the user's own server we keep to the databases that cleaning up knows.
-    if not grid.starts_postgres or not _has_extension(grid):
+    if grid.starts_postgres:
+        os.environ.update(database_environment(grid.server, DATABASE))
+    os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start"])  # noqa: S606  it becomes the server
+
+
+def database_environment(server: Server, database: str) -> dict[str, str]:
+    """Return what tells Prefect's server to use a database, made if need be; nothing where only SQLite will do."""
+    if not _has_extension(server):
         return {}
-    grid.server.ensure_database(DATABASE)
-    return {URL_VARIABLE: grid.server.url(DATABASE, "asyncpg")}
+    server.ensure_database(database)
+    return {URL_VARIABLE: server.url(database, "asyncpg")}
 
 
-def _has_extension(grid: Grid) -> bool:
+def _has_extension(server: Server) -> bool:
     query = "SELECT 1 FROM pg_available_extensions WHERE name = %s"
-    with psycopg.connect(grid.database_server, connect_timeout=CONNECT_SECONDS) as connection:
+    with psycopg.connect(server.maintenance_url, connect_timeout=CONNECT_SECONDS) as connection:
         return connection.execute(query, [NEEDED_EXTENSION]).fetchone() is not None
 
 
 if __name__ == "__main__":
-    os.environ.update(database_environment(Grid.read(Path(sys.argv[1]))))
-    os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start"])  # noqa: S606  it becomes the server
+    main()

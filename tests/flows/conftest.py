@@ -18,8 +18,10 @@ from localgrid.guard import cleaned_up
 from localgrid.pool import layout
 from localgrid.pool.layout import Settings as PoolSettings
 from localgrid.ports import free_port
+from localgrid.postgres import Server
 from localgrid.processes import Component
 from localgrid.readiness import answers
+from scripts import prefect_server
 from tests.support import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,10 +99,11 @@ class Worker:
 
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+def prefect(tmp_path_factory: pytest.TempPathFactory, postgres_server: Server) -> Iterator[Prefect]:
     directory = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    environment = prefect_environment(directory / "home", port)
+    port, database = free_port(), f"prefect_{os.getpid()}"
+    own = prefect_server.database_environment(postgres_server, database)
+    environment = prefect_environment(directory / "home", port) | own
     server = Prefect(directory, f"http://127.0.0.1:{port}", environment)
     component = Component(
         name="prefect",
@@ -115,6 +118,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
             yield server
         finally:
             processes.stop(directory, "prefect")
+            postgres_server.drop_database(database)
 
 
 @pytest.fixture
