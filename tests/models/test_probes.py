@@ -284,7 +284,7 @@ def test_a_storage_that_cannot_be_read_gives_a_site_no_files(session: Session) -
     assert matching.claim_files(session, key(job.job_id)).outcome is ClaimOutcome.NONE_LEFT
     assert matching.waiting_file(session, key(job.job_id)) is None
     assert matching.choose_stages(session, slot, None) == []
-    assert demand.stage_demands(session, 10) == []
+    assert [(one.waiting_files, one.files_wait) for one in demand.stage_demands(session, 10)] == [(0, True)]
     assert ranks.near_stages(session, SITE, 10) == []
     assert [pair.unmet for pair in why_not.pairs(session, key(stage.stage_id))] == [["probes_can_read"]]
 
