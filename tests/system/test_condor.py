@@ -60,7 +60,7 @@ def test_jobs_make_outputs_at_their_sites_and_leave_nothing_in_the_queue(
     names = [row["jobsub_id"] for row in running.rows.jobs(workflow_id)]
     condor_pool.wait_for(names, PoolState.COMPLETED)
     assert job_logs.keep_logs(running.runtime).logs == JOBS
-    wait_until(lambda: not condor_pool.pool.run("condor_q", "-allusers", "-autoformat", "ClusterId"))
+    wait_until(lambda: not any(condor_pool.ad(name) for name in names), pause_seconds=0.5)
 
 
 def test_jobs_without_need_of_gpus_have_slots_with_some_only_when_the_setting_says_so(
