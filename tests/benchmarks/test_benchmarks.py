@@ -2,11 +2,12 @@
 
 import json
 import math
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from benchmarks import __main__, claim, claim_http, claim_world, finder, wrapper
+from benchmarks import __main__, claim, claim_http, claim_world, finder, sites, wrapper
 from benchmarks.claim import Problem
 from benchmarks.claim_world import Size
 from benchmarks.report import Figure, Report
@@ -37,6 +38,16 @@ def test_the_finder_is_measured() -> None:
     assert told["seconds"] == pytest.approx(told["adding_s"] + told["locating_s"])
     assert told["bare_copy_files_per_s"] > 0
     assert (told["files"], told["replicas"], told["events"]) == (2_000, 4_000, 4_000)
+
+
+def test_reading_of_sites_is_measured(tmp_path: Path) -> None:
+    attributes = {"GLIDEIN_DUNESite": "UK_Manchester", "GLIDEIN_Supported_VOs": "DUNE", "GLIDEIN_CPUS": "8"}
+    told_to_it = "".join(f'<attr name="{name}" value="{value}"/>' for name, value in attributes.items())
+    entry = f'<entry name="MAN_ce1" enabled="True"><config><submit/></config><attrs>{told_to_it}</attrs></entry>'
+    (tmp_path / "one.xml").write_text(f"<glidein><entries>{entry}</entries></glidein>")
+    told = numbers(sites.measure_directory(tmp_path, 2))
+    assert (told["entries"], told["sites"], told["problems"]) == (1, 1, 0)
+    assert min(told["sites_load_s"], told["sites_again_s"], told["bare_parse_s"]) > 0
 
 
 def test_claims_are_measured() -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,6 @@ from models.statements import raw_connection
 
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("JUSTIN_TEST_PILOT_FACTORY", ROOT.parent / "shared/data/osg-gfactory"))
-LIMIT_SECONDS = 2.0
 DAY_SECONDS = 86_400
 
 needs_real = pytest.mark.skipif(
@@ -131,10 +129,7 @@ def counted() -> Iterator[tuple[str, str]]:
 def test_the_osg_s_configuration_gives_the_entries_that_are_there(runtime: Runtime) -> None:
     wanted = dict(counted())
 
-    began = time.perf_counter()
     updated = update(runtime, REAL)
-    seconds = time.perf_counter() - began
-    print(f"{updated.entries} entries at {updated.sites} sites in {seconds:.2f} s")
 
     with runtime.session() as session:
         rows = session.exec(select(Entry, Site).join(Site).order_by(col(Entry.name))).all()
@@ -143,7 +138,6 @@ def test_the_osg_s_configuration_gives_the_entries_that_are_there(runtime: Runti
     assert (updated.sites, updated.new_sites) == (len(set(wanted.values())),) * 2
     assert {entry.name for entry, _ in rows if entry.gpus_always} == {name for name in wanted if name.endswith("_gpu")}
     assert {site.country for _, site in rows} >= {"UK", "US", "NL", "FR"}
-    assert seconds < LIMIT_SECONDS
 
 
 @needs_real
