@@ -12,8 +12,7 @@ from models.watching import UseOfJobs
 from models.workflows import Workflow
 from tests.support.makers import key, make_files, make_job, make_stage, make_workflow
 
-NOW = datetime.now(UTC)
-LONG_AGO = NOW - timedelta(hours=2)
+LONG_AGO = datetime.now(UTC) - timedelta(hours=2)
 SCHEDD = "pool"
 """Of the jobs that are made here."""
 
@@ -23,7 +22,7 @@ def test_running_jobs_are_stale_when_silent(session: Session, state: JobState) -
     stage = make_stage(session)
     silent = make_job(session, stage, state=state, heartbeat_at=LONG_AGO)
     never_heard = make_job(session, stage, state=state, started_at=LONG_AGO)
-    make_job(session, stage, state=state, started_at=LONG_AGO, heartbeat_at=NOW)
+    make_job(session, stage, state=state, started_at=LONG_AGO, heartbeat_at=datetime.now(UTC))
     found = [job.job_id for job in watching.stale_jobs(session, 3600)]
     assert found == ([silent.job_id, never_heard.job_id] if state in ACTIVE_JOB_STATES else [])
 
@@ -75,7 +74,7 @@ def test_every_job_for_a_workflow_that_does_not_run_is_surplus(session: Session,
 @pytest.mark.parametrize("state", sorted(TERMINAL_JOB_STATES))
 def test_ended_jobs_are_in_the_pool_until_noted_otherwise(session: Session, state: JobState) -> None:
     stage = make_stage(session)
-    jobs = [make_job(session, stage, state=state, finished_at=NOW) for _ in range(2)]
+    jobs = [make_job(session, stage, state=state, finished_at=datetime.now(UTC)) for _ in range(2)]
     make_job(session, stage)
     left = watching.jobs_left_in_pool(session)
     assert all(0 <= job.ended_seconds < 600 and job.log_tries == 0 for job in left)
@@ -129,7 +128,7 @@ def test_jobs_that_wait_for_a_slot_for_too_long_come_in_pages(session: Session) 
 
 
 def test_logs_are_put_off_for_longer_and_longer(session: Session) -> None:
-    one, other = (make_job(session, state=JobState.REMOVED, finished_at=NOW) for _ in range(2))
+    one, other = (make_job(session, state=JobState.REMOVED, finished_at=datetime.now(UTC)) for _ in range(2))
     pauses = []
     for tries in range(1, 9):
         assert watching.put_logs_off(session, [key(one.job_id)], 60, tried=True) == {one.job_id: tries}
