@@ -72,7 +72,9 @@ def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | R
     if job.state not in _RUNNING or job.stage_id is None:
         return _again(session, job)
     given = reports.given_files(session, job.job_id, job.stage_id)
-    verdict = verdicts.judge(report, given, asked=job.asked_for_files or bool(given))
+    verdict = verdicts.judge(report, given, asked=job.asked_for_files or bool(given) or report.unanswered)
+    if report.unanswered:
+        reports.note_refusal(session, job.job_id)
     reports.store_report(session, job.job_id, report, len(verdict.processed))
     reports.save_log(session, job.job_id, JOBSCRIPT_LOG, report.jobscript_log)
     if verdict.state is not JobState.OUTPUTTING:

@@ -9,10 +9,15 @@ from wrapper.workspace import Workspace
 
 Json = Dict[str, Any]
 
+UNANSWERED = "unanswered"
+"""The helper commands make it when the allocator has no answer for a jobscript that asks for a file."""
+
 
 def report(workspace: Workspace, patterns: List[Pattern], outcome: Outcome, log_tail: str) -> Tuple[Json, List[Output]]:
     """Make the report, and list the outputs in it; a jobscript that failed has none."""
     message = _outcome(outcome, log_tail)
+    if (workspace.private / UNANSWERED).exists():
+        message["unanswered"] = True
     if outcome.exit != 0 or outcome.timed_out:
         return message, []
     found = outputs.find(workspace, patterns)

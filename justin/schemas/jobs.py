@@ -185,6 +185,8 @@ class RecordResults(Message):
     metadata_errors: list[Annotated[str, StringConstraints(max_length=1000)]] = []
     """A sentence for each metadata file that could not be read."""
     jobscript_log: LogTail = ""
+    unanswered: bool = False
+    """Whether the allocator had no answer when the jobscript asked for a file."""
 
 
 class Upload(Message):

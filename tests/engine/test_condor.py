@@ -294,20 +294,13 @@ def test_jobs_take_the_entries_that_fit_and_avoid_nodes(condor_pool: OwnCondor, 
     assert condor_pool.job(never[0]).state is PoolState.IDLE
 
 
-def test_two_thousand_jobs_are_one_call_and_quickly_watched(condor_pool: OwnCondor, order: Order) -> None:
-    began = time.monotonic()
+def test_two_thousand_jobs_are_one_call(condor_pool: OwnCondor, order: Order) -> None:
     jobsub_ids = condor_pool.submit(order(jobs=MANY_JOBS, sites=(NOWHERE,)))
-    submitted = time.monotonic()
     found = condor_pool.adapter.jobs(jobsub_ids)
-    watched = time.monotonic()
-    print(f"{MANY_JOBS} jobs: submitted in {submitted - began:.1f} s, watched in {watched - submitted:.1f} s")
 
     assert len(jobsub_ids) == len(set(jobsub_ids)) == MANY_JOBS
     assert {job.state for job in found.values()} == {PoolState.IDLE}
     assert found.keys() == set(jobsub_ids)
-    # The limit of 20 s is for the benchmark: here other tests may want the machine too.
-    assert submitted - began < 60
-    assert watched - submitted < 5
     condor_pool.adapter.remove(jobsub_ids)
 
 

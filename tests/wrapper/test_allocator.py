@@ -125,6 +125,14 @@ def test_jobs_clock_and_the_helpers_clock_are_one(slot: Slot, allocator: Scripte
     assert abs(recorded.jobscript_start.timestamp() - (time.time() - 3600)) < 60
 
 
+def test_silence_that_met_the_jobscript_is_told(slot: Slot, allocator: ScriptedAllocator) -> None:
+    allocator.script["get_file"].extend([problem(503, "busy")] * 4)
+
+    slot.run("#!/bin/sh\n$JUSTIN_PATH/justin-get-file || exit 0\n")
+
+    assert allocator.one("record_results").unanswered
+
+
 def test_lost_replies_are_asked_for_again(slot: Slot, allocator: ScriptedAllocator) -> None:
     allocator.script["record_results"].append(Answer(0))
     allocator.script["confirm_results"].append(Answer(0))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_allocator import JOBSCRIPT_SECRET, JOBSUB_ID, Answer, ScriptedAllocator, problem
-from wrapper import install, workspace
+from wrapper import install, results, workspace
 
 LINE = "usertests:a.root root://host:1094//usertests/a.root MANCHESTER"
 PROGRAMS = {
@@ -125,6 +125,7 @@ def test_other_error_is_3(image: Image, allocator: ScriptedAllocator, status: in
     assert (done.returncode, done.stdout) == (3, "")
     assert str(status) in done.stderr
     assert len(allocator.messages("get_file")) == 1
+    assert not (image.home.private / results.UNANSWERED).exists()
 
 
 def test_server_that_is_away_for_good_is_3(image: Image, allocator: ScriptedAllocator) -> None:
@@ -135,6 +136,7 @@ def test_server_that_is_away_for_good_is_3(image: Image, allocator: ScriptedAllo
 
     assert (done.returncode, done.stdout) == (3, "")
     assert len(allocator.messages("get_file")) == 4
+    assert (image.home.private / results.UNANSWERED).exists()
 
 
 def test_server_that_comes_back_within_seconds_is_asked_again(image: Image, allocator: ScriptedAllocator) -> None:
@@ -156,6 +158,7 @@ def test_no_connection_is_4(image: Image) -> None:
 
     assert (done.returncode, done.stdout) == (4, "")
     assert "cannot be reached" in done.stderr
+    assert (image.home.private / results.UNANSWERED).exists()
 
 
 @pytest.mark.parametrize("option", [["--seconds-needed", "3700"], ["--seconds-needed=3700"]])

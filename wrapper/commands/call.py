@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 GOT, NONE, USAGE, REFUSED, UNREACHABLE, NO_TIME = range(40, 46)
 PAUSES_SECONDS = (1, 2, 4)
+UNANSWERED = "unanswered"
+"""The wrapper tells the allocator of this file beside call.json: what follows is not the jobscript's fault."""
 TIMEOUT_SECONDS = 120
 
 
@@ -113,11 +115,13 @@ def post_patiently(told: Dict[str, Any], method: str) -> Reply:
     return reply
 
 
-def answer(told: Dict[str, Any], method: str, needed: Optional[int]) -> str:
+def answer(told: Dict[str, Any], method: str, needed: Optional[int], path: str) -> str:
     """Return what the allocator answers."""
     if needed is not None and time.time() > told["timestamp"] + told["wall_seconds"] - needed:
         raise Leave(NO_TIME, "fewer than {} seconds are left".format(needed))
     reply = post_patiently(told, method)
+    if method == "get_file" and (reply.status == 0 or passes(reply.status)):
+        note_silence(path)
     if reply.status == 0:
         raise Leave(UNREACHABLE, "the allocator cannot be reached: " + reply.text)
     if reply.status == HTTPStatus.NOT_FOUND:
@@ -125,6 +129,15 @@ def answer(told: Dict[str, Any], method: str, needed: Optional[int]) -> str:
     if reply.status != HTTPStatus.OK:
         raise Leave(REFUSED, "the allocator answered {}: {}".format(reply.status, reply.text))
     return reply.text
+
+
+def note_silence(path: str) -> None:
+    """Note that the allocator has kept the jobscript waiting for a file in vain."""
+    try:
+        with open(os.path.join(os.path.dirname(path), UNANSWERED), "w", encoding="ascii"):
+            pass
+    except OSError as error:
+        say("{} cannot be written: {}".format(UNANSWERED, error))
 
 
 def file_line(text: str) -> str:
@@ -150,7 +163,7 @@ def main(path: str, method: str, arguments: List[str]) -> int:
     try:
         with open(path, encoding="utf-8") as file:
             told = json.load(file)
-        text = answer(told, method, seconds_needed(arguments))
+        text = answer(told, method, seconds_needed(arguments), path)
         # Bytes, because the image may have no locale.
         sys.stdout.buffer.write((file_line(text) if method == "get_file" else text).encode("utf-8"))
         sys.stdout.flush()

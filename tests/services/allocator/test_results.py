@@ -129,6 +129,17 @@ def test_a_jobscript_that_never_asks_is_told_apart(runtime: Runtime, calling: Ca
     assert reply.json()["state"] == "no_input_requested"
 
 
+def test_a_jobscript_that_got_no_answer_asked_and_counts_for_no_rule(runtime: Runtime, calling: Calling) -> None:
+    with runtime.session() as session:
+        stage = make_stage(session)
+        make_files(session, stage)
+        row = make_job(session, stage)
+    reply = calling(row).call("record_results", **REPORT, unanswered=True)
+    assert reply.json()["state"] == "outputting"
+    with runtime.session() as session:
+        assert session.get_one(Job, row.job_id).was_refused
+
+
 def test_a_jobscript_that_asked_in_vain_did_well(runtime: Runtime, calling: Calling) -> None:
     late = running(runtime, calling, count=0)
     assert late.job.call("get_file").status_code == 404
