@@ -15,6 +15,7 @@ import classad2
 import htcondor2
 
 from engine.adapters.condor_jobs import SPOOLING
+from engine.adapters.submit import LOG
 
 JOB_ATTRIBUTES: Final = [
     "ClusterId", "ProcId", "JobStatus", "ExitCode", "ExitBySignal", "ExitSignal", "HoldReason", "HoldReasonCode",
@@ -100,13 +101,15 @@ def describe(schedd: str, jobs: Sequence[Sequence[int]]) -> dict[str, str]:
 
 
 def retrieve(schedd: str, jobs: Sequence[str], directory: str) -> dict[str, str]:
-    """Fetch what jobs have printed, each into the directory of its name; return why it failed for some."""
+    """Fetch what jobs printed, and their logs, each into the directory of its name; return why it failed for some."""
     there = _schedd(schedd)
     for job in jobs:
         (Path(directory) / job).mkdir()
     # What a job has written goes to where it was submitted from, which may have been another machine.
     place = f'strcat({classad2.quote(directory)}, "/", ClusterId, ".", ProcId)'
     there.edit(list(jobs), "SUBMIT_Iwd", place)
+    # HTCondor's log of a job would be written, and be lost, at the place that it had in the submission.
+    there.edit(list(jobs), "SUBMIT_UserLog", classad2.quote(LOG))
     failed = _retrieved(there, jobs)
     if not failed or len(jobs) == 1:
         return dict.fromkeys(jobs, failed) if failed else {}

@@ -1,4 +1,4 @@
-"""The logs of ended jobs, many of a schedd in one go: what they printed, and all that it knows of them."""
+"""The logs of ended jobs, many of a schedd in one go: what they printed, and all that it noted and knows of them."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def _log(directory: Path, job: JobName, failed: Mapping[str, Any], said: Mapping
     return PoolLog(
         wrapper=tail(place / submit.OUTPUT),
         stderr=tail(place / submit.ERROR),
-        pool=said.get(job.key, ""),
+        pool="\n".join(filter(None, (tail(place / submit.LOG), said.get(job.key, "")))),
         problem=failed.get(job.key, ""),
     )
 

@@ -19,6 +19,7 @@ CONFIGURATION: Final = "job.json"
 SECRET: Final = "job.secret"  # noqa: S105 - the name of the file
 OUTPUT: Final = "wrapper.out"
 ERROR: Final = "wrapper.err"
+LOG: Final = "condor.log"
 ARGUMENTS: Final = f"python3 {WRAPPER} {CONFIGURATION}"
 
 MIB_BYTES: Final = 1 << 20
@@ -121,6 +122,7 @@ def _work(place: Path, schedd: str) -> Iterator[tuple[str, str]]:
     yield "transfer_output_files", '""'
     yield "output", OUTPUT
     yield "error", ERROR
+    yield "log", LOG
 
 
 def _needs(order: JobOrder, rules: Rules) -> Iterator[tuple[str, str]]:

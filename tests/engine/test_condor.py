@@ -78,6 +78,10 @@ def test_what_htcondor_says_of_a_job_comes_with_the_wrappers(condor_pool: OwnCon
     (jobsub_id,) = condor_pool.submit(order(TELLS, sites=(SITE,)))
     condor_pool.wait_for([jobsub_id], PoolState.COMPLETED)
     log = condor_pool.adapter.logs([jobsub_id])[jobsub_id].pool
+    # Its own log, event by event, and then the job's ad as it is in the end.
+    assert log.startswith("000 (")
+    assert "Job executing on host" in log
+    assert "Normal termination (return value 3)" in log
     assert "\nExitCode = 3\n" in log
     assert '\nLastRemoteHost = "slot1_' in log
     assert f"{0:064x}" not in log
