@@ -1,6 +1,15 @@
 -- The storages that may take a stage's outputs, with what decides their order for a site.
 -- Called by models/queries/storages.py at record_results. Reads all storages (dozens).
 -- moves: nothing
+WITH confined AS MATERIALIZED (
+    -- Where the next stage reads from, when it takes outputs of this one and not from anywhere.
+    SELECT next_storage.storage_id
+    FROM stages AS own
+    JOIN stages AS next ON next.workflow_id = own.workflow_id AND next.stage_number = own.stage_number + 1
+    JOIN stage_storages AS next_storage ON next_storage.stage_id = next.stage_id AND next_storage.for_input
+    WHERE own.stage_id = %(stage_id)s
+      AND EXISTS (SELECT FROM stage_outputs AS output WHERE output.stage_id = own.stage_id AND output.for_next_stage)
+)
 SELECT storage.storage_id, storage.name, chosen.position, COALESCE(distance.distance, 100), storage.occupancy
 FROM storages AS storage
 LEFT JOIN stage_storages AS chosen
@@ -10,6 +19,8 @@ LEFT JOIN distances AS distance
 WHERE storage.rucio_write AND storage.enabled_write AND NOT storage.tape
   AND storage.occupancy < 1
   AND COALESCE(distance.distance, 100) <= 100 AND distance.unwritable IS NOT TRUE
+  -- What lies elsewhere would wait for the next stage for ever.
+  AND (storage.storage_id IN (SELECT storage_id FROM confined) OR NOT EXISTS (SELECT FROM confined))
   -- Rucio refuses what exceeds an account's limit: some gigabytes are left for what other jobs upload meanwhile.
   AND NOT EXISTS (
       SELECT
