@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from engine.code_ports import CodeHost
 from engine.pilots import PilotFactories
 from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
 from engine.settings import Settings
@@ -21,6 +22,7 @@ class Runtime:
     rucio: ReplicaCatalog
     pool: BatchPool
     factories: PilotFactories
+    code: CodeHost
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from engine.code_settings import Git
+
 
 class Database(BaseModel):
     """PostgreSQL."""
@@ -325,6 +327,7 @@ class Settings(BaseSettings):
     nodes: Nodes = Nodes()
     containers: Containers = Containers()
     probes: Probes = Probes()
+    git: Git = Git()
 
     @classmethod
     def settings_customise_sources(

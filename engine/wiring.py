@@ -3,6 +3,7 @@
 from functools import cache
 
 from engine.adapters.condor import CondorPool
+from engine.adapters.git_mirrors import GitMirrors
 from engine.adapters.metacat import MetaCat
 from engine.adapters.pilot_factory import PilotFactory
 from engine.adapters.processes import ProcessPool
@@ -41,4 +42,5 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         rucio=Rucio(settings.rucio, settings.replicas.schemes),
         pool=CondorPool(settings.pool) if settings.pool.kind == "condor" else ProcessPool(settings.pool.directory),
         factories=PilotFactory(settings.sites),
+        code=GitMirrors(settings.git),
     )

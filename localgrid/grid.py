@@ -193,6 +193,7 @@ def environment(grid: Grid) -> dict[str, str]:
         # The nodes are this machine, and the users its own.
         "JUSTIN_CONTAINERS__PRIVILEGED_QUOTAS": json.dumps(["*"]),
         "JUSTIN_REPLICAS__SCHEMES": json.dumps(["file"]),
+        "JUSTIN_GIT__MIRRORS": str(grid.directory / "git"),
         "RUCIO_HOME": str(grid.rucio.client_home),
     }
 

@@ -1,0 +1,67 @@
+"""What the engine asks of the places where users' code lies, as `engine.ports` does of the other services.
+
+A repository is `ORG/REPO`, a commit its 40 digits. Every call that needs the host raises `errors.Unavailable` when it
+may answer later; the sentences of both errors name the repository and its host.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class ReferenceKind(StrEnum):
+    """What a reference is in its repository."""
+
+    TAG = "tag"
+    BRANCH = "branch"
+    COMMIT = "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a reference stands for at the moment."""
+
+    commit: str
+    kind: ReferenceKind
+
+
+@dataclass(frozen=True, slots=True)
+class CodeArchive:
+    """A repository's files at a commit in one tar, the same bytes wherever and whenever it is made."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    submodules: tuple[str, ...] = ()
+    """Paths of submodules: empty folders in the tar."""
+    lfs_pointers: tuple[str, ...] = ()
+    """Paths of files that Git LFS keeps elsewhere: their pointers are in the tar."""
+
+
+class CodeHost(Protocol):
+    """GitHub, and the other places where git repositories lie."""
+
+    def resolve(self, repository: str, reference: str) -> Resolved:
+        """Find the commit of a tag, else of a branch, else the commit itself.
+
+        Raises `errors.InvalidInput` for a repository or a reference that is not there.
+        """
+        ...
+
+    def references(self, repository: str, names: Sequence[str]) -> Mapping[str, str] | None:
+        """Return the commits of those of the tags and branches that exist, by name; None without such a repository."""
+        ...
+
+    def current(self, repository: str, reference: str) -> str | None:
+        """Return the commit of a tag or branch; None when it, or the repository, is not there."""
+        ...
+
+    def read(self, repository: str, commit: str, path: str, max_bytes: int) -> bytes:
+        """Return a file; raises `errors.InvalidInput` for one that is not there, no plain file, or larger."""
+        ...
+
+    def archive(self, repository: str, commit: str, folder: Path) -> CodeArchive:
+        """Make a tar of the files in the folder; raises `errors.InvalidInput` when it would be too large."""
+        ...
