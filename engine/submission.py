@@ -8,12 +8,12 @@ from engine import classads, code, containers, input_queries, rights
 from engine.errors import InvalidInput, NotFound, WrongState
 from engine.rights import Act, Caller
 from engine.runtime import Runtime
-from engine.settings import Settings
 from justin.schemas import inputs
 from justin.schemas.inputs import InputKind
 from justin.schemas.specs import CampaignSpec, StageSpec, WorkflowSpec, check_links, end_of_day
 from justin.states import EventType, WorkflowState
 from models import events, moves, submissions
+from models.code import StageCode
 from models.database import Session
 from models.moves import Reason
 from models.submissions import Draft, Places, Refinding, ScopeTerms
@@ -38,6 +38,15 @@ class Submission:
         return hashlib.sha256(f"{self.submit} {self.spec.model_dump_json()}".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """All that is known of a stage before it is stored."""
+
+    spec: StageSpec
+    code: StageCode
+    known: Places
+
+
 class _MadeByAnother(Exception):
     """A request with the same key was first; what this one made is rolled back."""
 
@@ -60,28 +69,41 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
     if submission.submit:
         _check_links([_passes_on(stage) for stage in submission.spec.stages])
     input_queries.check(runtime, submission.spec.mql, terms.max_input_files, terms.quota)
+    parts = [
+        _Stage(spec, fetched, known) for spec, fetched in zip(stages, code.fetch(runtime.code, stages), strict=True)
+    ]
     try:
         with runtime.session() as session:
-            return _store(session, caller, submission, stages, known)
+            return _store(session, caller, submission, parts)
     except _MadeByAnother:
         with runtime.session() as session:
             return _made_before(session, caller, submission)
 
 
-def add_stage(session: Session, caller: Caller, workflow_id: int, spec: StageSpec, settings: Settings) -> int:
+def add_stage(runtime: Runtime, caller: Caller, workflow_id: int, spec: StageSpec) -> int:
     """Make a stage at the end of a draft and return its number."""
-    classads.check(spec.classads, settings.pool.user_classads)
+    classads.check(spec.classads, runtime.settings.pool.user_classads)
+    with runtime.session() as session:
+        draft = _draft_with_room(session, caller, workflow_id)
+        terms = _check_scope(session, caller, draft.scope)
+        known = _check_stages(session, [spec])
+    (confined,) = containers.confine([spec], terms.quota, runtime.settings.containers)
+    (fetched,) = code.fetch(runtime.code, [confined])
+    with runtime.session() as session:
+        draft = _draft_with_room(session, caller, workflow_id)
+        number = len(draft.passes_on) + 1
+        _store_stage(session, caller, draft.mql, workflow_id, number, _Stage(confined, fetched, known))
+    return number
+
+
+def _draft_with_room(session: Session, caller: Caller, workflow_id: int) -> Draft:
     draft = _own_draft(session, caller, workflow_id)
-    terms = _check_scope(session, caller, draft.scope)
-    known = _check_stages(session, [spec])
-    (confined,) = containers.confine([spec], terms.quota, settings.containers)
     number = len(draft.passes_on) + 1
     if draft.passes_on and not draft.passes_on[-1]:
         raise InvalidInput(
             f"Stage {number - 1} has no output for the next stage, so stage {number} would wait for ever."
         )
-    _store_stage(session, caller, draft.mql, workflow_id, number, confined, known)
-    return number
+    return draft
 
 
 def submit_workflow(runtime: Runtime, caller: Caller, workflow_id: int, reason: str = "") -> None:
@@ -175,7 +197,7 @@ def _refinding(spec: WorkflowSpec, now: datetime) -> Refinding | None:
     return Refinding(max(1, round(interval.total_seconds())), until)
 
 
-def _store(session: Session, caller: Caller, submission: Submission, stages: list[StageSpec], known: Places) -> int:
+def _store(session: Session, caller: Caller, submission: Submission, stages: list[_Stage]) -> int:
     spec, because = submission.spec, Reason(caller.name)
     workflow_id = submissions.insert_workflow(session, caller.user_id, spec, _refinding(spec, datetime.now(UTC)))
     if submission.key and not submissions.remember_submission(
@@ -184,25 +206,24 @@ def _store(session: Session, caller: Caller, submission: Submission, stages: lis
         raise _MadeByAnother
     events.add(session, EventType.WORKFLOW_CREATED, because, workflow_id=workflow_id, campaign_id=spec.campaign_id)
     for number, stage in enumerate(stages, start=1):
-        _store_stage(session, caller, spec.mql, workflow_id, number, stage, known)
+        _store_stage(session, caller, spec.mql, workflow_id, number, stage)
     if submission.submit:
         _submit(session, workflow_id, because)
     return workflow_id
 
 
-def _store_stage(
-    session: Session, caller: Caller, mql: str, workflow_id: int, number: int, spec: StageSpec, known: Places
-) -> None:
-    far = inputs.parse(mql).kind is InputKind.MONTE_CARLO
-    max_distance = spec.max_distance if spec.max_distance is not None else FAR if far else 0
-    stage_id = submissions.insert_stage(session, workflow_id, number, spec, max_distance, known)
+def _store_stage(session: Session, caller: Caller, mql: str, workflow_id: int, number: int, stage: _Stage) -> None:
+    far, wanted = inputs.parse(mql).kind is InputKind.MONTE_CARLO, stage.spec.max_distance
+    max_distance = wanted if wanted is not None else FAR if far else 0
+    stage_id = submissions.insert_stage(session, workflow_id, number, stage.spec, stage.code, max_distance, stage.known)
     events.add(session, EventType.STAGE_CREATED, Reason(caller.name), workflow_id=workflow_id, stage_id=stage_id)
 
 
 def _submit(session: Session, workflow_id: int, because: Reason) -> None:
-    """Submit, and let it run at once: nothing is to be published before its jobs can start."""
+    """Submit, and let it run at once unless repositories are to be published before its jobs can start."""
     moves.move_workflows(session, [workflow_id], WorkflowState.SUBMITTED, because)
-    moves.move_workflows(session, [workflow_id], WorkflowState.RUNNING, because)
+    if not submissions.waits_for_repositories(session, workflow_id):
+        moves.move_workflows(session, [workflow_id], WorkflowState.RUNNING, because)
     submissions.begin_finding(session, workflow_id)
 
 

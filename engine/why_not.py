@@ -38,7 +38,7 @@ def explain(
     did: str | None = None,
 ) -> Explanation:
     """Say why the files of a workflow's stages wait, at all sites or one, all files or one; raises `NotFound`."""
-    viewing.require_workflow(session, workflow_id)
+    workflow = viewing.require_workflow(session, workflow_id)
     if site is not None and site not in {known.name for known in places.list_sites(session)}:
         raise NotFound(f"There is no site {site}.")
     file = None if did is None else _input(session, FileFilter(workflow_id, stage_number, did=did))
@@ -48,7 +48,14 @@ def explain(
         raise NotFound(f"The workflow {workflow_id} has no stage {number}.")
     explained = [_stage(session, row, site, file) for row in rows]
     avoided = [AvoidedNodeView.model_validate(node) for node in nodes.avoided_nodes(session, site)]
-    return Explanation(workflow_id=workflow_id, site=site, file=file, stages=explained, avoided_nodes=avoided)
+    return Explanation(
+        workflow_id=workflow_id,
+        site=site,
+        file=file,
+        stages=explained,
+        avoided_nodes=avoided,
+        warnings=workflow.warnings,
+    )
 
 
 def _input(session: Session, wanted: FileFilter) -> FileView:

@@ -179,6 +179,9 @@ class EventType(StrEnum):
     STORAGE_WITHHELD = "storage_withheld"
     STORAGE_OFFERED = "storage_offered"
 
+    CODE_MOVED = "code_moved"
+    CODE_VANISHED = "code_vanished"
+
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"
 

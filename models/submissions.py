@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from justin.schemas.specs import SECONDS_PER_DAY, GpuSpec, OutputSpec, StageSpec, WorkflowSpec
 from justin.states import WorkflowState
+from models.code import ResolvedReference, StageCode, watch
 from models.database import Session
 from models.people import Group, Quota, Scope
 from models.places import Site, Storage
@@ -19,6 +20,7 @@ from models.workflows import (
     Stage,
     StageEnvironment,
     StageOutput,
+    StageRepository,
     StageSite,
     StageStorage,
     SubmissionKey,
@@ -141,14 +143,16 @@ def insert_workflow(session: Session, user_id: int, spec: WorkflowSpec, refindin
 
 
 def insert_stage(
-    session: Session, workflow_id: int, number: int, spec: StageSpec, max_distance: int, known: Places
+    session: Session, workflow_id: int, number: int, spec: StageSpec, code: StageCode, max_distance: int, known: Places
 ) -> int:
-    """Make a stage with its outputs, environment and places, and return its key."""
+    """Make a stage with its code, outputs, environment and places, and return its key."""
     stage = Stage(
         workflow_id=workflow_id,
         stage_number=number,
-        jobscript=spec.jobscript,
-        jobscript_sha256=hashlib.sha256(spec.jobscript.encode()).hexdigest(),
+        jobscript=code.jobscript,
+        jobscript_sha256=hashlib.sha256(code.jobscript.encode()).hexdigest(),
+        jobscript_git=spec.jobscript_git,
+        jobscript_commit=code.jobscript_at.commit if code.jobscript_at else "",
         image=spec.image,
         processors=spec.processors,
         rss_bytes=spec.rss_mib * BYTES_PER_MIB,
@@ -164,6 +168,8 @@ def insert_stage(
     session.flush()
     assert stage.stage_id is not None  # noqa: S101  flush fills it
     session.add_all(_parts(stage.stage_id, spec, known))
+    session.add_all(_repository(stage.stage_id, each) for each in code.repositories)
+    watch(session, workflow_id, code.references)
     session.flush()
     return stage.stage_id
 
@@ -193,6 +199,13 @@ def _parts(stage_id: int, spec: StageSpec, known: Places) -> Iterable[_Part]:
         for position, name in enumerate(dict.fromkeys(names)):
             storage_id = known.storages[name]
             yield StageStorage(stage_id=stage_id, storage_id=storage_id, for_input=for_input, position=position)
+
+
+def _repository(stage_id: int, at: ResolvedReference) -> StageRepository:
+    organisation, _, repository = at.repository.partition("/")
+    return StageRepository(
+        stage_id=stage_id, organisation=organisation, repository=repository, tag=at.reference, commit=at.commit
+    )
 
 
 def _in_order(outputs: list[OutputSpec]) -> list[OutputSpec]:
@@ -240,6 +253,16 @@ def begin_finding(session: Session, workflow_id: int) -> None:
     session.exec(
         update(Workflow).where(col(Workflow.workflow_id) == workflow_id).values(refind_next_at=func.clock_timestamp())
     )
+
+
+def waits_for_repositories(session: Session, workflow_id: int) -> bool:
+    """Say whether repositories of a workflow's stages are still to be published."""
+    statement = (
+        select(StageRepository.repository_id)
+        .join(Stage, col(Stage.stage_id) == col(StageRepository.stage_id))
+        .where(Stage.workflow_id == workflow_id, StageRepository.path == "")
+    )
+    return session.exec(statement.limit(1)).first() is not None
 
 
 def _links(session: Session, workflow_id: int) -> list[bool]:

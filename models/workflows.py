@@ -158,6 +158,27 @@ class StageRepository(SQLModel, table=True):
     message: str = ""
 
 
+class CodeReference(SQLModel, table=True):
+    """A tag or branch that a workflow's code was taken from, and what it was when its host was asked last."""
+
+    __tablename__ = "code_references"
+
+    workflow_id: int = Field(foreign_key="workflows.workflow_id", primary_key=True)
+    repository: str = Field(primary_key=True)
+    """`ORG/REPO`."""
+    reference: str = Field(primary_key=True)
+    commit: str = Field(primary_key=True)
+    """What the workflow runs."""
+    kind: str
+    """`tag` or `branch`."""
+    seen_commit: str
+    """What it was last; empty when it was gone."""
+    message: str = ""
+    """How it differs from what the workflow runs, in a sentence."""
+    checked_at: datetime = now()
+    """When its host was asked last, or is being asked."""
+
+
 class SubmissionKey(SQLModel, table=True):
     """The key that a client sent with a new workflow, so that its repetition finds that workflow again."""
 

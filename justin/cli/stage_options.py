@@ -44,7 +44,7 @@ class StageOptions:
 
     jobscript: Annotated[Path | None, _option("--jobscript", "The file with the jobscript.", "FILE")] = None
     jobscript_git: Annotated[
-        str, _option("--jobscript-git", "The jobscript in a git repository.", "ORG/REPO/PATH:TAG")
+        str, _option("--jobscript-git", "The jobscript in git, at a tag, branch or commit.", "ORG/REPO/PATH:TAG")
     ] = ""
     git_repo: Annotated[
         list[str] | None,

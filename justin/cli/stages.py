@@ -9,6 +9,15 @@ from justin.cli.tallies import tally
 from justin.schemas.views import OutputView, StageView
 
 MIB = 1 << 20
+SHORT_COMMIT = 12
+
+
+def _code(stage: StageView) -> str:
+    """Write each reference with the commit that it was."""
+    references = [(stage.jobscript_git, stage.jobscript_commit)] if stage.jobscript_git else []
+    references += [(f"{each.repository}:{each.tag}", each.commit) for each in stage.git_repos]
+    return ", ".join(f"{reference} ({commit[:SHORT_COMMIT]})" for reference, commit in references)
+
 
 _COLUMNS: list[Column[StageView]] = [
     Column("Stage", lambda each: str(each.stage_id), right=True),
@@ -18,6 +27,7 @@ _COLUMNS: list[Column[StageView]] = [
     Column("GPUs", lambda each: str(each.gpus), right=True, detail=True),
     Column("Max distance", lambda each: str(each.max_distance), right=True, detail=True),
     Column("Image", lambda each: each.image, detail=True),
+    Column("Code from git", _code, detail=True),
     Column("Files", lambda each: tally(each.files)),
     Column("Jobs", lambda each: tally(each.jobs)),
 ]
@@ -52,8 +62,13 @@ def show_stages(session: Session, workflow: WorkflowChoice, stage_id: StageId = 
 def show_jobscript(session: Session, workflow: WorkflowChoice, stage_id: RequiredStageId = 1) -> None:
     """Print the jobscript of a stage, byte for byte."""
     chosen = workflow.chosen()
+    stage = session.client.stage(chosen, stage_id)
     jobscript = session.client.jobscript(chosen, stage_id)
-    session.screen.text(jobscript, {"workflow_id": chosen, "stage_id": stage_id, "jobscript": jobscript})
+    if stage.jobscript_git and not session.screen.as_json:
+        session.screen.note(f"From {stage.jobscript_git}, commit {stage.jobscript_commit}.")
+    told = {"jobscript_git", "jobscript_commit", "jobscript_sha256"}
+    document = {"workflow_id": chosen, "stage_id": stage_id, **stage.model_dump(include=told), "jobscript": jobscript}
+    session.screen.text(jobscript, document)
 
 
 @command("show-stage-outputs")

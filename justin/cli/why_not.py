@@ -70,6 +70,8 @@ def explain(
     if session.screen.as_json:
         session.screen.say("", found)
         return
+    for warning in found.warnings:
+        session.screen.note(f"Warning: {warning}")
     for stage in found.stages:
         _show(session.screen, stage, limit)
     _part(session.screen, _AVOIDED, found.avoided_nodes, limit)

@@ -29,7 +29,7 @@ COLUMNS: list[Column[WorkflowView]] = [
     Column("Created (UTC)", lambda each: utc(each.created_at)),
     Column("Query", lambda each: shortened(each.mql), detail=True),
     Column("Name", lambda each: each.name or shortened(each.description)),
-    Column("Message", lambda each: each.state_message),
+    Column("Message", lambda each: " ".join([each.state_message, *each.warnings])),
 ]
 
 

@@ -122,3 +122,5 @@ class Explanation(View):
     stages: list[StageExplanation]
     avoided_nodes: list[AvoidedNodeView] = []
     """Whatever waits, their slots do not take it."""
+    warnings: list[str] = []
+    """What the workflow's owner should know of its code."""

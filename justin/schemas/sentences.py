@@ -52,6 +52,11 @@ _PATTERNS = {
     "sites": "must be the name of a site: letters, digits, '_', '.' and '-'",
     "environment": "must be a variable's name (letters, digits and '_', no digit first) with a value without NUL",
     "classads": "must be an attribute's name (letters, digits and '_', no digit first) with a value on one line",
+    "organisation": "must be the name of an organisation or user: letters, digits, '_', '.' and '-'",
+    "repository": "must be the name of a repository: letters, digits, '_', '.' and '-'",
+    "tag": "must be a tag, a branch or a commit: letters, digits, '_', '.', '/', '+' and '-', beginning with one of "
+    "the first three",
+    "path": "must be the path of a file in the repository",
     "image": "must be an image's address or path, without spaces",
 }
 

@@ -4,15 +4,16 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from justin.schemas import inputs
+from justin.schemas import inputs, sentences
 from justin.schemas.base import Message, RSEName, Scope, SiteName, Text
 
 MAX_JOBSCRIPT_BYTES = 1 << 20
 MAX_STAGES = 99
+MAX_REPOSITORIES = 20
 SECONDS_PER_DAY = 86_400
 
 _PATTERN = r"^[A-Za-z0-9*_.-]+$"
@@ -89,23 +90,77 @@ class GpuSpec(Message):
         return self
 
 
-class RepositorySpec(Message):
-    """A git repository at a tag, branch or commit, found by jobs at `$HOME/workspace/ORG/REPO`."""
+Organisation = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+RepositoryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}$")]
+CodePath = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*$")]
 
-    organisation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+class RepositorySpec(Message):
+    """A git repository at a tag, branch or commit, found by jobs at `$HOME/workspace/ORG/REPO`.
+
+    In a workflow file it may be written in one piece too: `ORG/REPO:TAG`.
+    """
+
+    organisation: Organisation
     """ORG in `ORG/REPO`."""
-    repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    repository: RepositoryName
     """REPO in `ORG/REPO`."""
-    tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}$")]
-    """A tag, a branch or a commit."""
+    tag: Tag
+    """A tag, a branch, or a commit with its 40 digits."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_piece(cls, value: Any) -> Any:
+        return cls._parts(value) if isinstance(value, str) else value
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `ORG/REPO/TAG` or `ORG/REPO:TAG`; raises ValueError."""
+        return cls.model_validate(cls._parts(text))
+
+    @staticmethod
+    def _parts(text: str) -> dict[str, str]:
         match = re.fullmatch(r"([^/:]+)/([^/:]+)[:/](.+)", text)
         if not match:
-            raise ValueError(f"write a git repository as ORG/REPO:TAG, not {text!r}")
-        return cls(organisation=match[1], repository=match[2], tag=match[3])
+            raise ValueError(f"write a git repository as ORG/REPO:TAG, not {text[:300]!r}")
+        return {"organisation": match[1], "repository": match[2], "tag": match[3]}
+
+    @property
+    def name(self) -> str:
+        """`ORG/REPO`."""
+        return f"{self.organisation}/{self.repository}"
+
+
+class JobscriptReference(Message):
+    """A jobscript in a git repository."""
+
+    organisation: Organisation
+    repository: RepositoryName
+    path: CodePath
+    tag: Tag
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `ORG/REPO/PATH/X.jobscript:TAG`; raises ValueError."""
+        place, colon, tag = text.partition(":")
+        if not (colon and tag):
+            raise ValueError(f"{text[:300]!r} has no tag: end it with ':' and a tag, a branch or a commit")
+        organisation, _, rest = place.partition("/")
+        repository, _, path = rest.partition("/")
+        if not path:
+            raise ValueError(f"write a jobscript in git as ORG/REPO/PATH/X.jobscript:TAG, not {text[:300]!r}")
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"the path {path!r} leads elsewhere: write it without '.' and '..'")
+        try:
+            return cls(organisation=organisation, repository=repository, path=path, tag=tag)
+        except ValidationError as error:
+            raise ValueError("; ".join(str(each) for each in sentences.of(error))) from error
+
+    @property
+    def name(self) -> str:
+        """`ORG/REPO`."""
+        return f"{self.organisation}/{self.repository}"
 
 
 class StageSpec(Message):
@@ -115,7 +170,7 @@ class StageSpec(Message):
     """Its text, from `#!` on."""
     jobscript_git: Annotated[str, StringConstraints(max_length=1000)] = ""
     """`ORG/REPO/PATH/X.jobscript:TAG` instead of the text."""
-    git_repos: list[RepositorySpec] = []
+    git_repos: Annotated[list[RepositorySpec], Field(max_length=MAX_REPOSITORIES)] = []
     """Repositories that jobs find in their workspace."""
     image: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00\s]*$")] = ""
     """Apptainer image; empty runs the jobscript on the node itself."""
@@ -151,12 +206,22 @@ class StageSpec(Message):
     @field_validator("jobscript")
     @classmethod
     def _jobscript_is_a_script(cls, value: str) -> str:
-        if len(value.encode()) > MAX_JOBSCRIPT_BYTES:
-            raise ValueError(f"the jobscript is larger than {MAX_JOBSCRIPT_BYTES} bytes: put data elsewhere")
-        if "\x00" in value:
-            raise ValueError("the jobscript holds a NUL byte: it is not a script")
-        if value.strip() and not value.startswith("#!"):
-            raise ValueError("the jobscript must begin with '#!' and the program that runs it, as in '#!/bin/bash'")
+        return check_jobscript(value)
+
+    @field_validator("jobscript_git")
+    @classmethod
+    def _jobscript_git_names_a_file(cls, value: str) -> str:
+        if value:
+            JobscriptReference.parse(value)
+        return value
+
+    @field_validator("git_repos")
+    @classmethod
+    def _repositories_have_places_of_their_own(cls, value: list[RepositorySpec]) -> list[RepositorySpec]:
+        names = [each.name for each in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the repository {name} is given twice, and has one place in the workspace")
         return value
 
     @field_validator("environment")
@@ -247,6 +312,17 @@ class StateChange(Message):
     """Why a person changes the state of something."""
 
     reason: Text = ""
+
+
+def check_jobscript(text: str) -> str:
+    """Return the text; raises ValueError for one that no job could run."""
+    if len(text.encode()) > MAX_JOBSCRIPT_BYTES:
+        raise ValueError(f"the jobscript is larger than {MAX_JOBSCRIPT_BYTES} bytes: put data elsewhere")
+    if "\x00" in text:
+        raise ValueError("the jobscript holds a NUL byte: it is not a script")
+    if text.strip() and not text.startswith("#!"):
+        raise ValueError("the jobscript must begin with '#!' and the program that runs it, as in '#!/bin/bash'")
+    return text
 
 
 def check_chain(stages: list[StageSpec]) -> None:

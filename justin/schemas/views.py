@@ -31,6 +31,23 @@ class OutputView(View):
     size_bytes: int = 0
 
 
+class RepositoryView(View):
+    """A git repository that a stage's jobs find in their workspace."""
+
+    repository: str
+    """`ORG/REPO`."""
+    tag: str
+    """The tag, branch or commit that was asked for."""
+    commit: str
+    """What that was when the stage was made: what jobs get, wherever the tag is now."""
+    content_sha256: str = ""
+    """Of the tar that is published; empty until then."""
+    path: str = ""
+    """Where jobs see its files; empty until then."""
+    message: str = ""
+    """What its user should know of it."""
+
+
 class StageView(View):
     """A stage with its counts."""
 
@@ -39,6 +56,9 @@ class StageView(View):
     """Its number in the workflow, from 1."""
     jobscript_sha256: str
     jobscript_git: str
+    jobscript_commit: str = ""
+    """The commit that `jobscript_git` was when the stage was made."""
+    git_repos: list[RepositoryView] = []
     image: str
     processors: int
     rss_bytes: int
@@ -71,6 +91,8 @@ class WorkflowView(View):
     started_at: datetime | None
     finished_at: datetime | None
     refind_until: datetime | None = None
+    warnings: list[str] = []
+    """What its owner should know: tags that moved, repositories that are gone or cannot be given as a whole."""
     stages: list[StageView] = []
 
 

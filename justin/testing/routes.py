@@ -81,7 +81,7 @@ def _one_stage(world: World, _request: httpx.Request, workflow_id: str, stage_id
 
 
 def _jobscript(world: World, _request: httpx.Request, workflow_id: str, stage_id: str) -> Any:
-    return world.workflow(int(workflow_id)).stage(int(stage_id)).jobscript
+    return shown.jobscript_text(world.workflow(int(workflow_id)).stage(int(stage_id)))
 
 
 def _outputs(world: World, _request: httpx.Request, workflow_id: str, stage_id: str) -> Any:

@@ -5,8 +5,8 @@ from collections import Counter
 
 from justin.schemas import inputs
 from justin.schemas.inputs import InputKind
-from justin.schemas.specs import SECONDS_PER_DAY
-from justin.schemas.views import OutputView, StageView, WorkflowView
+from justin.schemas.specs import SECONDS_PER_DAY, StageSpec
+from justin.schemas.views import OutputView, RepositoryView, StageView, WorkflowView
 from justin.testing.world import FINAL_OUTPUT_BYTES, MIB, Workflow, World
 
 
@@ -24,8 +24,13 @@ def stage_view(world: World, workflow: Workflow, stage_id: int) -> StageView:
     return StageView(
         workflow_id=workflow_id,
         stage_id=stage_id,
-        jobscript_sha256=hashlib.sha256(stage.jobscript.encode()).hexdigest(),
+        jobscript_sha256=hashlib.sha256(jobscript_text(stage).encode()).hexdigest(),
         jobscript_git=stage.jobscript_git,
+        jobscript_commit=_commit(stage.jobscript_git),
+        git_repos=[
+            RepositoryView(repository=each.name, tag=each.tag, commit=_commit(f"{each.name}:{each.tag}"))
+            for each in stage.git_repos
+        ],
         image=stage.image,
         processors=stage.processors,
         rss_bytes=stage.rss_mib * MIB,
@@ -39,6 +44,16 @@ def stage_view(world: World, workflow: Workflow, stage_id: int) -> StageView:
         files=Counter(each.state for each in workflow.files if each.stage_id == stage_id),
         jobs=Counter(each.state for each in world.jobs if (each.workflow_id, each.stage_id) == (workflow_id, stage_id)),
     )
+
+
+def jobscript_text(stage: StageSpec) -> str:
+    """Give a stage's jobscript; no repository is asked for one in git, and a script that says which stands for it."""
+    return stage.jobscript or f"#!/bin/sh\n# {stage.jobscript_git}\n"
+
+
+def _commit(reference: str) -> str:
+    """Make up a commit, the same for the same reference."""
+    return hashlib.sha256(reference.encode()).hexdigest()[:40] if reference else ""
 
 
 def output_views(workflow: Workflow, stage_id: int) -> list[OutputView]:

@@ -42,6 +42,8 @@ class StageRow:
     stage_id: int
     jobscript_sha256: str
     jobscript_git: str
+    jobscript_commit: str
+    git_repos: list[dict[str, str]]
     image: str
     processors: int
     rss_bytes: int

@@ -1,5 +1,6 @@
 """Workflows as their owners see them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlmodel import col, select
 
 from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
+from models import code
 from models.database import Session
 from models.people import User
 from models.workflows import Workflow
@@ -26,7 +28,7 @@ class WorkflowFilter:
 def one_workflow(session: Session, workflow_id: int) -> WorkflowView | None:
     """Return a workflow without its stages; None for an unknown one."""
     row = session.execute(_workflows().where(col(Workflow.workflow_id) == workflow_id)).one_or_none()
-    return _row(row) if row else None
+    return _shown(session, [row])[0] if row else None
 
 
 def list_workflows(
@@ -43,14 +45,20 @@ def list_workflows(
     if after is not None:
         statement = statement.where(col(Workflow.workflow_id) < after)
     found = session.execute(statement.order_by(col(Workflow.workflow_id).desc()).limit(limit)).all()
-    return [_row(row) for row in found]
+    return _shown(session, found)
 
 
 def _workflows() -> Select[Any]:
     return select(Workflow, User.name).join(User, col(User.user_id) == col(Workflow.user_id))
 
 
-def _row(row: Row[Any]) -> WorkflowView:
+def _shown(session: Session, rows: Sequence[Row[Any]]) -> list[WorkflowView]:
+    warnings = code.warnings(session, [workflow.workflow_id for workflow, _ in rows])
+    return [_row(row, warnings) for row in rows]
+
+
+def _row(row: Row[Any], warnings: Mapping[int, list[str]]) -> WorkflowView:
     workflow, user = row
-    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in {"user", "stages"}}
-    return WorkflowView(**values, user=user)
+    added = {"user", "stages", "warnings"}
+    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in added}
+    return WorkflowView(**values, user=user, warnings=warnings.get(workflow.workflow_id, []))

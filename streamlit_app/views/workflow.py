@@ -45,6 +45,8 @@ def page() -> None:
 def _head(workflow: WorkflowView) -> None:
     st.title(f"Workflow {workflow.workflow_id} {workflow.name}")
     st.markdown(f"**{workflow.state}** {workflow.state_message}")
+    for warning in workflow.warnings:
+        st.warning(warning)
     st.text(workflow.description)
     st.code(workflow.mql, language=None)
     st.caption(f"{workflow.user}, scope {workflow.scope}, made {workflow.created_at:%Y-%m-%d %H:%M:%S} UTC")

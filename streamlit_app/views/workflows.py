@@ -50,7 +50,7 @@ def _line(row: WorkflowView) -> Line:
         name=row.name,
         user=row.user,
         state=row.state,
-        message=row.state_message,
+        message=" ".join([row.state_message, *row.warnings]).strip(),
         scope=row.scope,
         query=row.mql,
         created=row.created_at,

@@ -155,9 +155,9 @@ def test_who_may_not_run_on_nodes_runs_in_the_default_image(runtime: Runtime, ad
     )
     stages = [] if added_later else [STAGE]
     workflow_id = submission.create_workflow(confined, caller, Submission(spec(stages=stages)))
+    if added_later:
+        submission.add_stage(confined, caller, workflow_id, STAGE)
     with runtime.session() as session:
-        if added_later:
-            submission.add_stage(session, caller, workflow_id, STAGE, confined.settings)
         assert [each.image for each in session.exec(select(Stage)).all()] == ["/image"]
 
 

@@ -1,5 +1,6 @@
 """Subcommands that show: tables for people, JSON for programs."""
 
+import hashlib
 import json
 import tarfile
 from datetime import UTC, datetime, timedelta
@@ -106,7 +107,14 @@ def test_a_stage_that_is_not_there(run: Run) -> None:
 def test_the_jobscript_is_printed_as_it_is(run: Run, jobscript: Path) -> None:
     assert run("show-jobscript", "--workflow-id", 1).out == jobscript.read_text(encoding="utf-8")
     document = json.loads(run("show-jobscript", "--workflow-id", 1, "--json").out)
-    assert document == {"workflow_id": 1, "stage_id": 1, "jobscript": jobscript.read_text(encoding="utf-8")}
+    assert document == {
+        "workflow_id": 1,
+        "stage_id": 1,
+        "jobscript_git": "",
+        "jobscript_commit": "",
+        "jobscript_sha256": hashlib.sha256(jobscript.read_bytes()).hexdigest(),
+        "jobscript": jobscript.read_text(encoding="utf-8"),
+    }
 
 
 def test_outputs(run: Run) -> None:

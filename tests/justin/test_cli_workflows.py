@@ -37,6 +37,7 @@ def test_every_option_of_a_stage_reaches_the_server(run: Run, jobscript: Path, s
         *["--output-rse-expression", "country=uk", "--lifetime-days", "0.5"],
         *["--output-pattern-next-stage", "reco*.root", "--output-pattern", "hist.root:JUSTIN_SCOPE-plots"],
         *["--output-pattern", "log.txt:https://scratch.example.org/me", "--git-repo", "DUNE/tools:v1.0"],
+        *["--git-repo", "DUNE/more/feature/x"],
     )
 
     assert (result.code, result.out) == (0, "1\n")
@@ -44,7 +45,10 @@ def test_every_option_of_a_stage_reaches_the_server(run: Run, jobscript: Path, s
     assert stage.model_dump(mode="json") == {
         "jobscript": jobscript.read_text(encoding="utf-8"),
         "jobscript_git": "",
-        "git_repos": [{"organisation": "DUNE", "repository": "tools", "tag": "v1.0"}],
+        "git_repos": [
+            {"organisation": "DUNE", "repository": "tools", "tag": "v1.0"},
+            {"organisation": "DUNE", "repository": "more", "tag": "feature/x"},
+        ],
         "image": "/images/sl7.sif",
         "processors": 4,
         "rss_mib": 8000,
@@ -220,7 +224,15 @@ def test_a_bad_workflow_file_is_told_and_not_sent(run: Run, server: MockServer) 
         (["--gpus-min-mib", "1000"], "a demand on GPUs needs --gpus"),
         (["--gpus", "1", "--gpus-min-capability", "new"], "--gpus-min-capability must be a number"),
         (["--git-repo", "DUNE"], "write a git repository as ORG/REPO:TAG, not 'DUNE'"),
-        (["--git-repo", "D UNE/x:y"], "--git-repo"),
+        (["--git-repo", "D UNE/x:y"], "--git-repo organisation must be the name of an organisation"),
+        (["--git-repo", "DUNE/x:-y"], "--git-repo tag must be a tag, a branch or a commit"),
+        (["--git-repo", "DUNE/x:v1", "--git-repo", "DUNE/x/v2"], "the repository DUNE/x is given twice"),
+        (
+            ["--jobscript-git", "DUNE/tools/x.jobscript"],
+            "--jobscript-git is not valid: 'DUNE/tools/x.jobscript' has no",
+        ),
+        (["--jobscript-git", "DUNE/x.jobscript:v1"], "as ORG/REPO/PATH/X.jobscript:TAG, not 'DUNE/x.jobscript:v1'"),
+        (["--jobscript-git", "DUNE/tools/../x:v1"], "the path '../x' leads elsewhere"),
         (["--max-distance", "101"], "--max-distance must be at most 100"),
         (["--scope", "no scope"], "--scope must be a scope"),
         (["--refind-end-date", "tomorrow"], "write --refind-end-date as YYYYMMDD, not 'tomorrow'"),

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from engine import wiring
+from engine.code_settings import Git
 from engine.runtime import Runtime
 from engine.settings import Containers, MetaCat, Rucio, Settings
 from engine.settings import Database as DatabaseSettings
@@ -19,19 +21,21 @@ NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="session")
-def lasting_runtime(postgres_server: Server, template_database: str) -> Iterator[Runtime]:
+def lasting_runtime(
+    postgres_server: Server, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
     """The runtime behind `runtime`, for servers that outlive a test."""
     name = f"justin_test_{os.getpid()}_runtime"
-    made = _assemble(postgres_server.create_database(name, template_database))
+    made = _assemble(postgres_server.create_database(name, template_database), tmp_path_factory.mktemp("code"))
     yield made
     made.database.close()
     postgres_server.drop_database(name)
 
 
 @pytest.fixture
-def fresh_runtime(database_url: str) -> Iterator[Runtime]:
+def fresh_runtime(database_url: str, tmp_path: Path) -> Iterator[Runtime]:
     """A runtime on a database of this test's own, whose keys begin at 1."""
-    made = _assemble(database_url)
+    made = _assemble(database_url, tmp_path)
     yield made
     made.database.close()
 
@@ -43,16 +47,17 @@ def runtime(lasting_runtime: Runtime) -> Iterator[Runtime]:
     empty(lasting_runtime.database)
 
 
-def _assemble(url: str) -> Runtime:
-    return wiring.assemble(out_of_reach(url), "justin-test")
+def _assemble(url: str, code: Path) -> Runtime:
+    return wiring.assemble(out_of_reach(url, code), "justin-test")
 
 
-def out_of_reach(url: str) -> Settings:
-    """Make settings with a database, and catalogues that nobody serves."""
+def out_of_reach(url: str, code: Path = Path("/nowhere")) -> Settings:
+    """Make settings with a database, and catalogues that nobody serves; repositories are below a folder."""
     return Settings(
         database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
+        git=Git(url=NOBODY, directory=code / "repositories", mirrors=code / "mirrors"),
         containers=Containers(privileged_quotas=["*"]),
     )
 

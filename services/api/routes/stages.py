@@ -18,8 +18,8 @@ router = APIRouter(prefix="/workflows/{workflow_id}/stages", tags=["stages"])
 @router.post("", status_code=201)
 def add(runtime: Running, caller: Calling, workflow_id: WorkflowId, addition: StageAddition) -> StageView:
     """Add a stage at the end of a draft."""
+    number = submission.add_stage(runtime, caller, workflow_id, addition.stage)
     with runtime.session() as session:
-        number = submission.add_stage(session, caller, workflow_id, addition.stage, runtime.settings)
         return viewing.stage(session, workflow_id, number, runtime.settings.instance)
 
 

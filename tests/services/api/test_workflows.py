@@ -177,12 +177,6 @@ def test_unknown_places_are_refused(api: Client) -> None:
     assert "no storage NOSUCH" in refused(api, stages=[STAGE | {"output_rses": ["NOSUCH"]}]).detail
 
 
-def test_code_from_git_is_refused_in_this_version(api: Client) -> None:
-    git = {"organisation": "dune", "repository": "code", "tag": "v1"}
-    assert "not available in this version" in refused(api, stages=[STAGE | {"git_repos": [git]}]).detail
-    assert "not available" in refused(api, stages=[{"jobscript_git": "dune/code/x.jobscript:v1"}]).detail
-
-
 def test_refinding_that_is_over_is_refused(api: Client) -> None:
     assert "is in the past" in refused(api, refind_until="2020-01-01T00:00:00Z").detail
 
