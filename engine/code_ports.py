@@ -6,6 +6,7 @@ may answer later; the sentences of both errors name the repository and its host.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,16 @@ class CodeArchive:
     """Paths of files that Git LFS keeps elsewhere: their pointers are in the tar."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedCommit:
+    """A commit of a repository's history."""
+
+    commit: str
+    author: str
+    at: datetime
+    subject: str
+
+
 class CodeHost(Protocol):
     """GitHub, and the other places where git repositories lie."""
 
@@ -60,6 +71,10 @@ class CodeHost(Protocol):
 
     def read(self, repository: str, commit: str, path: str, max_bytes: int) -> bytes:
         """Return a file; raises `errors.InvalidInput` for one that is not there, no plain file, or larger."""
+        ...
+
+    def log(self, repository: str, old: str, new: str, most: int) -> list[LoggedCommit]:
+        """Return the commits that `new` has and `old` has not, the newest first, at most so many."""
         ...
 
     def archive(self, repository: str, commit: str, folder: Path) -> CodeArchive:

@@ -59,13 +59,19 @@ class Limits:
     folder_bytes: int = 0
 
 
-def environment(home: Path, config_file: Path | None, protocol: str) -> dict[str, str]:
-    """Keep the account's own configuration, passwords and keys out of what users ask for."""
-    return {
+def environment(home: Path, config_file: Path | None, protocol: str, repository: Path | None = None) -> dict[str, str]:
+    """Keep the account's own configuration, passwords and keys out of what users ask for.
+
+    With a repository, commands are about that one: within a hook of git, variables name another.
+    """
+    own = {"GIT_DIR": str(repository), "GIT_OBJECT_DIRECTORY": str(repository / "objects")} if repository else {}
+    return own | {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": str(config_file or os.devnull),
+        "GIT_CONFIG_COUNT": "0",
+        "GIT_CONFIG_PARAMETERS": "",
         "GIT_CEILING_DIRECTORIES": str(home.parent),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",

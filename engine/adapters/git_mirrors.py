@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -24,7 +25,7 @@ from engine.adapters import git_archive, git_commands
 from engine.adapters.git_archive import Unfit
 from engine.adapters.git_commands import CommandFailed, Limits, Place, RepositoryAbsent
 from engine.adapters.git_places import find_place
-from engine.code_ports import CodeArchive, ReferenceKind, Resolved
+from engine.code_ports import CodeArchive, LoggedCommit, ReferenceKind, Resolved
 from engine.code_settings import Git as GitSettings
 from engine.errors import InvalidInput, Unavailable
 
@@ -33,6 +34,11 @@ COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 SHORT_COMMIT: Final = re.compile(r"[0-9a-f]{4,39}")
 NAMES_AT_ONCE: Final = 300
 LOCK_PAUSE_SECONDS: Final = 0.1
+
+FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+EVERYTHING: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+PARTIAL: Final = {"promisor": "true", "partialclonefilter": "tree:0"}
+LOG_FORMAT: Final = "--format=%H%x1f%ct%x1f%an%x1f%s"
 
 NEW: Final = "new-"
 OLD: Final = "old-"
@@ -104,6 +110,17 @@ class GitMirrors:
             path, contents.sha256, contents.size_bytes, tuple(contents.submodules), tuple(contents.lfs_pointers)
         )
 
+    def log(self, repository: str, old: str, new: str, most: int) -> list[LoggedCommit]:
+        """Return the commits that `new` has and `old` has not; the history is fetched for it, and not kept."""
+        place = find_place(self._settings, repository)
+        commits = [_checked(commit, place) for commit in (new, old)]
+        self._mirrors.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=NEW, dir=self._mirrors) as temporary:
+            git = self._empty_repository(Path(temporary), place)
+            self._fetch_history(git, place, commits, Path(temporary))
+            said = git.execute(["git", "log", f"--max-count={most}", LOG_FORMAT, new, f"^{old}", "--"])
+        return [_logged(line) for line in str(said).splitlines()]
+
     def _references(self, place: Place, names: Sequence[str]) -> dict[str, str]:
         """Ask the host once for some hundred names; of an annotated tag, what it points at counts."""
         found: dict[str, str] = {}
@@ -119,22 +136,26 @@ class GitMirrors:
 
     def _ask(self, directory: Path, place: Place, words: Sequence[str], limits: Limits) -> str:
         try:
-            return git_commands.ask(self._git(directory, place.protocol), place, words, limits)
+            repository = None if directory == self._mirrors else directory
+            return git_commands.ask(self._git(directory, place.protocol, repository), place, words, limits)
         except CommandFailed as error:
             raise Unavailable(f"git cannot ask {place.host} for {place.repository}: {error}") from error
 
-    def _git(self, directory: Path, protocol: str = "") -> Git:
+    def _git(self, directory: Path, protocol: str, repository: Path | None) -> Git:
         directory.mkdir(parents=True, exist_ok=True)
         git = Git(directory)
-        git.update_environment(**git_commands.environment(self._mirrors, self._settings.config_file, protocol))
+        git.update_environment(**self._environment(protocol, repository))
         return git
+
+    def _environment(self, protocol: str, repository: Path | None) -> dict[str, str]:
+        return git_commands.environment(self._mirrors, self._settings.config_file, protocol, repository)
 
     @contextmanager
     def _opened(self, place: Place, commit: str) -> Iterator[Commit]:
         snapshot = self._snapshot(place, commit)
         try:
             with Repo(snapshot) as repo:
-                repo.git.update_environment(**git_commands.environment(self._mirrors, self._settings.config_file, ""))
+                repo.git.update_environment(**self._environment("", snapshot))
                 yield repo.commit(commit)
         except (GitError, ValueError, OSError) as error:
             raise Unavailable(f"git cannot read the copy of {place.repository} at {commit}: {error}") from error
@@ -171,8 +192,7 @@ class GitMirrors:
     def _fetch(self, place: Place, commit: str, path: Path) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=NEW, dir=path.parent))
         try:
-            git = self._git(temporary, place.protocol)
-            git.execute(["git", "init", "--quiet", "--bare", "--template=", "--object-format=sha1", "."])
+            git = self._empty_repository(temporary, place)
             self._fetch_into(git, place, commit, temporary)
             kind = git.execute(["git", "cat-file", "-t", commit])
             if kind != "commit":
@@ -183,18 +203,32 @@ class GitMirrors:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
+    def _empty_repository(self, directory: Path, place: Place) -> Git:
+        git = self._git(directory, place.protocol, directory)
+        git.execute(["git", "init", "--quiet", "--bare", "--template=", "--object-format=sha1"])
+        return git
+
     def _fetch_into(self, git: Git, place: Place, commit: str, directory: Path) -> None:
         """Fetch one commit alone, or everything from a host that gives nothing less."""
         limits = Limits(self._settings.timeout_seconds, directory, self._settings.max_fetch_bytes)
-        fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
         try:
-            git_commands.ask(git, place, [*fetch, "--depth=1", "--", place.address, f"{commit}:refs/kept"], limits)
+            git_commands.ask(git, place, [*FETCH, "--depth=1", "--", place.address, f"{commit}:refs/kept"], limits)
         except CommandFailed as error:
             if "not our ref" not in str(error):
-                everything = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-                self._ask(directory, place, [*fetch, "--", place.address, *everything], limits)
-        if not _holds(git, commit):
-            raise InvalidInput(f"The repository {place.repository} at {place.host} has no commit {commit}.")
+                self._ask(directory, place, [*FETCH, "--", place.address, *EVERYTHING], limits)
+        _check_held(git, place, commit)
+
+    def _fetch_history(self, git: Git, place: Place, commits: Sequence[str], directory: Path) -> None:
+        """Fetch all that led to some commits, without files where the host can leave them out."""
+        limits = Limits(self._settings.timeout_seconds, directory, self._settings.max_fetch_bytes)
+        names = {f"remote.host.{name}": value for name, value in PARTIAL.items()} | {"remote.host.url": place.address}
+        options = [word for name, value in names.items() for word in ("-c", f"{name}={value}")]
+        try:
+            git_commands.ask(git, place, [*options, *FETCH, "--filter=tree:0", "host", *commits], limits)
+        except CommandFailed:
+            self._ask(directory, place, [*FETCH, "--", place.address, *EVERYTHING], limits)
+        for commit in commits:
+            _check_held(git, place, commit)
 
     def _forget(self) -> None:
         """Remove the copies that nobody asked for in a long time, and what killed fetches left."""
@@ -218,12 +252,16 @@ def _checked(commit: str, place: Place) -> str:
     return commit
 
 
-def _holds(git: Git, commit: str) -> bool:
+def _check_held(git: Git, place: Place, commit: str) -> None:
     try:
         git.execute(["git", "cat-file", "-e", commit])
     except GitError:
-        return False
-    return True
+        raise InvalidInput(f"The repository {place.repository} at {place.host} has no commit {commit}.") from None
+
+
+def _logged(line: str) -> LoggedCommit:
+    commit, seconds, author, subject = line.split("\x1f", maxsplit=3)
+    return LoggedCommit(commit, author, datetime.fromtimestamp(int(seconds), UTC), subject)
 
 
 def _read(commit: Commit, place: Place, path: str, max_bytes: int) -> bytes:

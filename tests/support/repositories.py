@@ -68,7 +68,9 @@ def make_repository(folder: Path, name: str = "dune/code") -> Repository:
 
 def git(directory: Path, *words: str, **variables: str) -> str:
     """Run git, and return what it prints."""
-    environment = os.environ | IDENTITY | variables
+    # Within a hook of git, its variables name the repository that the hook is about.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = outside | IDENTITY | variables
     done = subprocess.run(
         ["git", *words], cwd=directory, env=environment, check=True, capture_output=True, text=True, timeout=60
     )
