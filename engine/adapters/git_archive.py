@@ -100,7 +100,13 @@ def _entries(top: Tree) -> Iterator[tuple[str, Entry]]:
 
 
 def _last_first(folder: Tree) -> list[tuple[str, Entry]]:
-    return sorted(((str(entry.path), entry) for entry in folder), key=lambda pair: _bytes(pair[0]), reverse=True)
+    if not folder.size:
+        return []
+    try:
+        entries = list(folder)
+    except ValueError as error:  # not a folder that cannot be had: its size was
+        raise Unfit(f"the folder {str(folder.path) or 'at its top'} holds what no checkout could: {error}") from error
+    return sorted(((str(entry.path), entry) for entry in entries), key=lambda pair: _bytes(pair[0]), reverse=True)
 
 
 def _bytes(name: str) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from git import Blob, Commit, Git, Repo, Tree
-from git.exc import GitError
+from git.exc import GitError, ODBError
 
 from engine.adapters import git_archive, git_commands
 from engine.adapters.git_archive import Unfit
@@ -157,7 +157,7 @@ class GitMirrors:
             with Repo(snapshot) as repo:
                 repo.git.update_environment(**self._environment("", snapshot))
                 yield repo.commit(commit)
-        except (GitError, ValueError, OSError) as error:
+        except (GitError, ODBError, ValueError, OSError) as error:
             raise Unavailable(f"git cannot read the copy of {place.repository} at {commit}: {error}") from error
 
     def _snapshot(self, place: Place, commit: str) -> Path:

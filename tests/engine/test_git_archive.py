@@ -1,10 +1,13 @@
 import hashlib
 import os
+import subprocess
 import tarfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.adapters.git_mirrors import GitMirrors
 from engine.code_settings import Git
@@ -123,6 +126,32 @@ def test_submodules_are_named_and_left_empty(code: Repository, tmp_path: Path) -
         assert tar.getmember("libs/inner").isdir()
 
 
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=60).filter(
+    lambda name: name not in {".", ".."} and ".git" not in name.lower() and len(name.encode()) < 200
+)
+
+
+@given(
+    files=st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=2000), max_size=6)
+)
+@settings(max_examples=8, deadline=None)
+def test_what_goes_into_a_repository_comes_out_of_its_tar(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    code = make_repository(folder)
+    # A file cannot be a folder too.
+    kept = {name: data for name, data in files.items() if not any(each.startswith(f"{name}/") for each in files)}
+    commit = code.commit(kept)
+
+    first, second = (mirrors(folder, kind).archive("dune/code", commit, folder / kind) for kind in ("one", "other"))
+
+    assert first.path.read_bytes() == second.path.read_bytes()
+    with tarfile.open(first.path) as tar:
+        found = {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
+    assert found == kept
+
+
 def test_names_that_are_no_utf_8_keep_their_bytes(code: Repository, tmp_path: Path) -> None:
     (code.checkout / os.fsdecode(b"caf\xe9")).write_text("latin")
     commit = code.record()
@@ -131,6 +160,21 @@ def test_names_that_are_no_utf_8_keep_their_bytes(code: Repository, tmp_path: Pa
 
     with tarfile.open(made.path, errors="surrogateescape") as tar:
         assert [os.fsencode(name) for name in tar.getnames()] == [b"caf\xe9"]
+
+
+def test_names_that_stand_for_git_s_own_folder_are_refused(code: Repository, tmp_path: Path) -> None:
+    code.commit({"a": "a"})
+    blob = code.git("rev-parse", "HEAD:a")
+    (tmp_path / "entry").write_text(f"100644 blob {blob}\tGIT~1\n")
+    with (tmp_path / "entry").open() as entry:
+        made = subprocess.run(
+            ["git", "mktree"], stdin=entry, cwd=code.checkout, capture_output=True, check=True, text=True
+        )
+    commit = code.git("commit-tree", "-m", "forged", made.stdout.strip())
+    code.git("push", "--quiet", "origin", f"{commit}:refs/heads/forged")
+
+    with pytest.raises(InvalidInput, match="the folder at its top holds what no checkout could"):
+        mirrors(tmp_path).archive("dune/code", commit, tmp_path / "tars")
 
 
 def test_a_commit_without_files_makes_an_empty_tar(code: Repository, tmp_path: Path) -> None:
