@@ -8,6 +8,7 @@ from models.queries.files import FileFilter
 from streamlit_app import cached
 from streamlit_app.components import filters, listing, shown, tables
 from streamlit_app.components.listing import Listing
+from streamlit_app.components.words import plain
 from streamlit_app.views import events
 
 
@@ -49,7 +50,7 @@ def table(workflow_id: int) -> None:
 def _one(workflow_id: int, did: str) -> None:
     found = cached.list_files(FileFilter(workflow_id, did=did), 10)
     if not found:
-        st.error(f"The workflow {workflow_id} has no file {did}.")
+        st.error(f"The workflow {workflow_id} has no file {plain(did)}.")
         return
     tables.show(found, "files", shown.FILES)
     st.subheader("Copies")

@@ -8,6 +8,7 @@ from streamlit_app import cached
 from streamlit_app.components import columns, filters
 from streamlit_app.components.columns import lasting, moment
 from streamlit_app.components.listing import REFRESH_SECONDS
+from streamlit_app.components.words import name, plain
 from streamlit_app.views import events
 
 LAST_LINES = 500
@@ -19,7 +20,7 @@ def page() -> None:
     jobsub_id = st.query_params.get("job", "")
     found = cached.one_job(jobsub_id) if jobsub_id else None
     if found is None:
-        st.info(f"There is no job {jobsub_id}." if jobsub_id else "Choose a job in the list of jobs.")
+        st.info(f"There is no job {plain(jobsub_id)}." if jobsub_id else "Choose a job in the list of jobs.")
         return
     _head(found)
     part = filters.part("show", ["Log", "Events"])
@@ -30,8 +31,8 @@ def page() -> None:
 
 
 def _head(job: JobView) -> None:
-    st.title(f"Job {job.jobsub_id}")
-    st.markdown(f"**{job.state}** {job.state_message}")
+    st.title(f"Job {name(job.jobsub_id)}")
+    st.markdown(f"**{job.state}** {plain(job.state_message)}")
     if job.workflow_id:
         st.markdown(f"[Workflow {job.workflow_id}]({columns.address('workflow', workflow=job.workflow_id)}), "
                     f"stage {job.stage_id}")  # fmt: skip
@@ -50,13 +51,15 @@ def _head(job: JobView) -> None:
     for gpu in job.gpus:
         memory = f"{gpu.memory_bytes / GIB:.0f} GiB"
         st.caption(
-            f"GPU {gpu.name}, {memory}, compute capability {gpu.compute_capability}, CUDA {gpu.runtime_version}, "
-            f"driver {gpu.driver_version}, {gpu.uuid}"
+            plain(
+                f"GPU {gpu.name}, {memory}, compute capability {gpu.compute_capability}, CUDA {gpu.runtime_version}, "
+                f"driver {gpu.driver_version}, {gpu.uuid}"
+            )
         )
 
 
 def _pairs(values: dict[str, object]) -> list[dict[str, str]]:
-    return [{"": name, "value": "-" if value in {None, ""} else str(value)} for name, value in values.items()]
+    return [{"": what, "value": "-" if value in {None, ""} else str(value)} for what, value in values.items()]
 
 
 @st.fragment(run_every=REFRESH_SECONDS)

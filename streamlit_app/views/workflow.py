@@ -14,6 +14,7 @@ from streamlit_app import cached
 from streamlit_app.components import charts, columns, filters, progress, shown, tables
 from streamlit_app.components.columns import moment
 from streamlit_app.components.listing import REFRESH_SECONDS
+from streamlit_app.components.words import plain
 from streamlit_app.views import events, files, jobs
 
 MIB: Final = 1 << 20
@@ -39,12 +40,12 @@ def _head(workflow_id: int) -> None:
     found = cached.one_workflow(workflow_id)
     if found is None:
         return
-    st.title(f"Workflow {found.workflow_id} {found.name}")
-    st.markdown(f"**{found.state}** {found.state_message}")
+    st.title(f"Workflow {found.workflow_id} {plain(found.name)}")
+    st.markdown(f"**{found.state}** {plain(found.state_message)}")
     if found.description:
         st.text(found.description)
     st.code(found.mql, language=None, wrap_lines=True)
-    st.caption(_about(found))
+    st.caption(plain(_about(found)))
 
 
 def _about(found: WorkflowView) -> str:
@@ -74,7 +75,7 @@ def _jobs(workflow_id: int) -> None:
 def _stages(workflow_id: int) -> None:
     for stage in cached.list_stages(workflow_id):
         st.subheader(f"Stage {stage.stage_number}")
-        st.caption(_needs(stage))
+        st.caption(plain(_needs(stage)))
         outputs = [{"pattern": each.pattern, "destination": each.destination or "-",
                     "for the next stage": each.for_next_stage} for each in stage.outputs]  # fmt: skip
         if outputs:
@@ -82,7 +83,7 @@ def _stages(workflow_id: int) -> None:
         if stage.environment:
             st.dataframe([{"variable": name, "value": value} for name, value in stage.environment.items()],
                          hide_index=True)  # fmt: skip
-        st.caption(f"Jobscript {stage.jobscript_git} SHA-256 {stage.jobscript_sha256}")
+        st.caption(plain(f"Jobscript {stage.jobscript_git} SHA-256 {stage.jobscript_sha256}"))
         st.code(cached.jobscript(workflow_id, stage.stage_number) or "", language="bash", line_numbers=True)
 
 

@@ -170,7 +170,18 @@ def test_a_page_of_a_job_shows_the_end_of_its_log(show: Show) -> None:
 
 @pytest.mark.usefixtures("workflow_id")
 def test_a_job_that_is_not_there_is_said_so(show: Show) -> None:
-    assert "There is no job 1.0@nowhere." in told(show("job", job="1.0@nowhere"))
+    assert r"There is no job 1\.0\@nowhere." in told(show("job", job="1.0@nowhere"))
+
+
+def test_what_people_wrote_is_shown_as_it_is(show: Show, dashboard_database: Database) -> None:
+    with database.session(dashboard_database) as session:
+        made = make_workflow(session, name="![x](https://evil.test/a.png)", state_message=":red[*] $x$ <b>\n# big")
+        number = key(made.workflow_id)
+
+    app = show("workflow", workflow=number)
+
+    assert r"\!\[x\]\(https\:\/\/evil\.test\/a\.png\)" in app.title[0].value
+    assert r"\:red\[\*\] \$x\$ \<b\> \# big" in app.markdown[0].value
 
 
 def test_a_file_has_a_page(show: Show, workflow_id: int) -> None:
