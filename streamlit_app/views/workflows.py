@@ -1,58 +1,32 @@
 """The list of workflows."""
 
-from datetime import datetime
-
 import streamlit as st
-from pydantic import BaseModel
 
-from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
 from models.queries.workflows import WorkflowFilter
 from streamlit_app import cached
-from streamlit_app.components import filters, tables
-
-COLUMNS = ("workflow", "name", "user", "state", "message", "scope", "query", "created", "finished")
-
-
-class Line(BaseModel):
-    """A workflow in the list."""
-
-    workflow: str
-    name: str
-    user: str
-    state: str
-    message: str
-    scope: str
-    query: str
-    created: datetime
-    finished: datetime | None
+from streamlit_app.components import filters, listing, shown
+from streamlit_app.components.listing import Listing
 
 
 def page() -> None:
-    """Show the newest workflows that fit the filters."""
+    """Show the workflows that fit the filters, the newest first."""
     st.title("Workflows")
-    left, middle, right = st.columns(3)
-    with left:
+    one, two, three, four = st.columns(4)
+    with one:
         state = filters.choice("State", "state", WorkflowState)
-    with middle:
+    with two:
         user = filters.text("User", "user")
-    with right:
+    with three:
         scope = filters.text("Scope", "scope")
-    wanted = WorkflowFilter(state=WorkflowState(state) if state else None, user=user, scope=scope)
-    found = [_line(row) for row in cached.list_workflows(wanted)]
-    tables.show(found, "workflows", COLUMNS, links={"workflow": r"workflow=(\d+)"})
-    st.caption("Times are UTC.")
-
-
-def _line(row: WorkflowView) -> Line:
-    return Line(
-        workflow=f"/workflow?workflow={row.workflow_id}",
-        name=row.name,
-        user=row.user,
-        state=row.state,
-        message=" ".join([row.state_message, *row.warnings]).strip(),
-        scope=row.scope,
-        query=row.mql,
-        created=row.created_at,
-        finished=row.finished_at,
+    with four:
+        campaign_id = filters.count("Campaign", "campaign")
+    wanted = WorkflowFilter(WorkflowState(state) if state else None, user, scope, campaign_id)
+    listing.show(
+        Listing(
+            "workflows",
+            shown.WORKFLOWS,
+            lambda limit, after: cached.list_workflows(wanted, limit, after),
+            lambda row: row.workflow_id,
+        )
     )
