@@ -7,11 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from justin.states import EventType, FileState, JobState, WorkflowState
-from models import database, events
+from models import code, database, events
+from models.code import ResolvedReference
 from models.database import Database, Session
 from models.jobs import JobLog
 from models.moves import Reason
-from models.workflows import Stage, Workflow
+from models.workflows import Stage, StageRepository, Workflow
 from tests.streamlit_app.conftest import Show
 from tests.support.makers import (
     SITE,
@@ -147,6 +148,29 @@ def test_the_stages_of_a_workflow_show_their_jobscripts(show: Show, workflow_id:
 
     assert not app.exception
     assert app.code[-1].value == "#!/bin/bash\nexit 3"
+
+
+def test_code_from_git_is_shown_with_its_commit_and_a_warning_when_its_tag_has_moved(
+    show: Show, dashboard_database: Database
+) -> None:
+    at = ResolvedReference("dune/code", "v1", "tag", "1" * 40)
+    with database.session(dashboard_database) as session:
+        workflow = make_workflow(session)
+        number = key(workflow.workflow_id)
+        stage = make_stage(session, workflow, jobscript_git="dune/code/x.jobscript:v1", jobscript_commit=at.commit)
+        session.add(
+            StageRepository(
+                stage_id=key(stage.stage_id), organisation="dune", repository="code", tag="v1", commit=at.commit
+            )
+        )
+        code.watch(session, number, [at])
+        code.note(session, "dune/code", {"v1": "2" * 40}, Reason("repositories"))
+
+    head, stages = show("workflow", workflow=number), show("workflow", workflow=number, show="Stages")
+
+    assert r"is now at commit 222222222222" in head.warning[0].value
+    assert at.commit in told(stages)
+    assert list(stages.dataframe[-1].value["commit"]) == [at.commit]
 
 
 @pytest.mark.parametrize("given", ["", "-1", "x", "999999", "99999999999999999999"])
