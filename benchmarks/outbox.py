@@ -3,10 +3,11 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,16 +46,18 @@ def measure(*, quick: bool) -> Report:
 
 
 def measure_outputs(runtime: Runtime, clients: Clients, count: int) -> Report:
-    """Measure with so many outputs: half of the bare calls before, half after, so that both meet the same servers."""
-    progress(f"making jobs that have uploaded {count:,} outputs, and as many files for bare calls")
-    ours = outbox_world.build(runtime, count)
-    progress("telling the catalogues by bare calls, by ours, and by bare calls again")
+    """Measure with so many outputs: ours and bare calls take turns, so that both meet the servers in the same state."""
+    progress(f"making jobs that have uploaded {count:,} outputs")
+    world = outbox_world.build(runtime, count)
+    bare = _Bare(clients, world.word)
+    bare.prepare()
     batch = runtime.settings.outputs.batch
-    before, after = ours.files[: count // 2], ours.files[count // 2 :]
-    bare = _bare(clients, _renamed(before), f"{ours.word}-before", batch)
-    seconds, registered = _register(runtime)
-    bare += _bare(clients, _renamed(after), f"{ours.word}-after", batch)
-    return Report("outbox", _figures(registered, seconds, bare), _remarks(count, batch))
+    progress("telling the catalogues of a batch by ours, then of as many files by bare calls, and so on")
+    seconds = bare_seconds = 0.0
+    for chunk in chunks(_renamed(world.files), batch):
+        seconds += _timed(partial(_register, runtime, len(chunk)))
+        bare_seconds += _timed(partial(bare.tell, chunk))
+    return Report("outbox", _figures(count, seconds, bare_seconds), _remarks(count, batch))
 
 
 def _figures(count: int, seconds: float, bare: float) -> list[Figure]:
@@ -71,68 +74,76 @@ def _figures(count: int, seconds: float, bare: float) -> list[Figure]:
 def _remarks(count: int, batch: int) -> list[str]:
     return [
         *([] if count == OUTPUTS else [f"A smaller problem: {count:,} outputs instead of {OUTPUTS:,}."]),
-        f"Both tell {batch} files at once; bare calls only add replicas, attach them to two datasets, declare the"
-        " files with their metadata and parents, and put them into the second dataset, in two threads, one for each"
-        " catalogue.",
+        f"Both tell {batch} files at once.",
+        "Bare calls only add replicas and attach them to two datasets, and in another thread declare the files",
+        "with metadata and parents and put them into the second dataset.",
         "PostgreSQL (committing to disk), Rucio and MetaCat are real, and share two cores with everything else.",
     ]
 
 
-def _register(runtime: Runtime) -> tuple[float, int]:
-    registered = 0
+def _timed(act: Callable[[], None]) -> float:
     began = time.monotonic()
-    while report := outputs.register_outputs(runtime):
-        registered += report.outputs
-        if report.problem:
-            raise RuntimeError(report.problem)
-    return time.monotonic() - began, registered
+    act()
+    return time.monotonic() - began
+
+
+def _register(runtime: Runtime, count: int) -> None:
+    report = outputs.register_outputs(runtime)
+    if report.outputs != count:
+        raise RuntimeError(f"{report.outputs} outputs were registered instead of {count}. {report.problem}")
 
 
 def _renamed(files: Sequence[NewFile]) -> list[NewFile]:
     return [replace(file, did=f"{file.did}.bare") for file in files]
 
 
-def _bare(clients: Clients, files: Sequence[NewFile], plain: str, batch: int) -> float:
-    """Return the seconds that the fewest calls take."""
-    names = [f"{plain}-{RSE}", plain]
-    for name in names:
-        clients.rucio.add_dataset(SCOPE, name)
-        clients.metacat.create_dataset(f"{SCOPE}:{name}")
-    clients.rucio.add_replication_rule(
-        [{"scope": SCOPE, "name": names[0]}], 1, RSE, lifetime=LIFETIME_SECONDS, account=ACCOUNT
-    )
-    began = time.monotonic()
-    with ThreadPoolExecutor(2) as threads:
-        told = [threads.submit(tell, clients, files, names, batch) for tell in (_tell_rucio, _tell_metacat)]
-    for each in told:
-        each.result()
-    return time.monotonic() - began
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """The fewest calls of the packaged clients that tell the same."""
+
+    clients: Clients
+    word: str
+
+    @property
+    def datasets(self) -> list[str]:
+        return [f"{self.word}-{RSE}", self.word]
+
+    def prepare(self) -> None:
+        """Make the datasets, the first with its rule."""
+        for name in self.datasets:
+            self.clients.rucio.add_dataset(SCOPE, name)
+            self.clients.metacat.create_dataset(f"{SCOPE}:{name}")
+        at_storage = {"scope": SCOPE, "name": self.datasets[0]}
+        self.clients.rucio.add_replication_rule([at_storage], 1, RSE, lifetime=LIFETIME_SECONDS, account=ACCOUNT)
+
+    def tell(self, files: Sequence[NewFile]) -> None:
+        """Tell both catalogues at once."""
+        with ThreadPoolExecutor(2) as threads:
+            told = [threads.submit(tell, files) for tell in (self._tell_rucio, self._tell_metacat)]
+        for each in told:
+            each.result()
+
+    def _tell_rucio(self, files: Sequence[NewFile]) -> None:
+        dids = [dict(zip(("scope", "name"), file.did.split(":"), strict=True)) for file in files]
+        about = [{"bytes": file.size_bytes, "adler32": file.adler32} for file in files]
+        self.clients.rucio.add_replicas(RSE, [{**did, **more} for did, more in zip(dids, about, strict=True)])
+        attachments = [{"scope": SCOPE, "name": name, "dids": dids} for name in self.datasets]
+        self.clients.rucio.attach_dids_to_dids(attachments)
+
+    def _tell_metacat(self, files: Sequence[NewFile]) -> None:
+        at_storage, destination = (f"{SCOPE}:{name}" for name in self.datasets)
+        self.clients.metacat.declare_files(at_storage, [_declaration(file) for file in files])
+        self.clients.metacat.add_files(destination, file_list=[_name(file) for file in files])
 
 
-def _tell_rucio(clients: Clients, files: Sequence[NewFile], names: Sequence[str], batch: int) -> None:
-    for chunk in chunks(files, batch):
-        dids = [dict(zip(("scope", "name"), file.did.split(":"), strict=True)) for file in chunk]
-        replicas = [
-            {**did, "bytes": file.size_bytes, "adler32": file.adler32} for did, file in zip(dids, chunk, strict=True)
-        ]
-        clients.rucio.add_replicas(RSE, replicas)
-        clients.rucio.attach_dids_to_dids([{"scope": SCOPE, "name": name, "dids": dids} for name in names])
-
-
-def _tell_metacat(clients: Clients, files: Sequence[NewFile], names: Sequence[str], batch: int) -> None:
-    in_storage, destination = (f"{SCOPE}:{name}" for name in names)
-    for chunk in chunks(files, batch):
-        dids = [dict(zip(("namespace", "name"), file.did.split(":"), strict=True)) for file in chunk]
-        clients.metacat.declare_files(
-            in_storage, [_declaration(did, file) for did, file in zip(dids, chunk, strict=True)]
-        )
-        clients.metacat.add_files(destination, file_list=dids)
-
-
-def _declaration(did: dict[str, str], file: NewFile) -> dict[str, Any]:
+def _declaration(file: NewFile) -> dict[str, Any]:
     parents = [{"did": parent} for parent in file.parents]
     about = {"size": file.size_bytes, "checksums": {"adler32": file.adler32}, "parents": parents}
-    return {**did, **about, "metadata": dict(file.metadata)}
+    return {**_name(file), **about, "metadata": dict(file.metadata)}
+
+
+def _name(file: NewFile) -> dict[str, str]:
+    return dict(zip(("namespace", "name"), file.did.split(":"), strict=True))
 
 
 @contextmanager
@@ -167,9 +178,7 @@ def _settings(grid: Grid) -> Settings:
             username=ACCOUNT,
             password_file=grid.secret_file(f"rucio-{ACCOUNT}"),
         ),
-        metacat=MetaCat(
-            url=grid.metacat_url, username=ACCOUNT, password_file=grid.secret_file(f"metacat-{ACCOUNT}")
-        ),
+        metacat=MetaCat(url=grid.metacat_url, username=ACCOUNT, password_file=grid.secret_file(f"metacat-{ACCOUNT}")),
         replicas=Replicas(schemes=["file"]),
         pool=Pool(kind="processes", directory=grid.pool_directory),
     )

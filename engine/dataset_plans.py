@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import justin
 from engine import dataset_names
 from engine.dataset_names import Pattern
 from models.datasets import DatasetKind, NewDataset
@@ -58,21 +59,25 @@ def _datasets(item: OutboxItem, number: int | None, instance: str) -> Iterator[D
     kind = item.output
     pattern = Pattern(kind.workflow_id, kind.stage_number, kind.pattern_id, kind.destination)
     of_storage = dataset_names.of_storage(pattern, instance, item.rse)
-    yield _plan(kind, of_storage, DatasetKind.RSE, Rule(item.rse, kind.lifetime_seconds), storage_id=item.storage_id)
-    yield _plan(kind, dataset_names.destination(pattern, instance), DatasetKind.DESTINATION, None)
+    yield _plan(
+        kind, instance, of_storage, DatasetKind.RSE, Rule(item.rse, kind.lifetime_seconds), storage_id=item.storage_id
+    )
+    yield _plan(kind, instance, dataset_names.destination(pattern, instance), DatasetKind.DESTINATION)
     if kind.rse_expression and number is not None:
         name = dataset_names.numbered(pattern, instance, number)
         rule = Rule(kind.rse_expression, kind.lifetime_seconds)
-        yield _plan(kind, name, DatasetKind.NUMBERED, rule, number=number)
+        yield _plan(kind, instance, name, DatasetKind.NUMBERED, rule, number=number)
 
 
-def _plan(kind: OutputKind, name: str, of: DatasetKind, rule: Rule | None, **place: int) -> DatasetPlan:
+def _plan(
+    kind: OutputKind, instance: str, name: str, of: DatasetKind, rule: Rule | None = None, **place: int
+) -> DatasetPlan:
     dataset = NewDataset(kind.scope, name, of, kind.workflow_id, kind.stage_id, kind.output_id, **place)
-    return DatasetPlan(dataset, kind.account, {WORKFLOW_KEY: description(kind)}, rule)
+    return DatasetPlan(dataset, kind.account, {WORKFLOW_KEY: description(kind, instance)}, rule)
 
 
-def description(kind: OutputKind) -> dict[str, Any]:
-    """Return how the files of a dataset were made: enough to make them again."""
+def description(kind: OutputKind, instance: str) -> dict[str, Any]:
+    """Return how the files of a dataset were made: enough to make them again with nothing but the catalogues."""
     return {
         "workflow_id": kind.workflow_id,
         "stage_id": kind.stage_number,
@@ -83,12 +88,42 @@ def description(kind: OutputKind) -> dict[str, Any]:
         "rss_bytes": kind.rss_bytes,
         "wall_seconds": kind.wall_seconds,
         "jobscript_image": kind.image,
-        "jobscript_image_digest": kind.image_digest,
-        "jobscript_git": f"{kind.jobscript_git}@{kind.jobscript_commit}" if kind.jobscript_git else "",
+        # Later stages take what the stage before them made, whatever the query was.
+        **({"mql": kind.mql} if kind.stage_number == 1 else {}),
+        **_code(kind),
+        **_needs(kind),
+        **_whereabouts(kind),
+        "justin_version": justin.__version__,
+        "instance": instance,
+    }
+
+
+def _code(kind: OutputKind) -> dict[str, Any]:
+    return {
+        "jobscript": kind.jobscript,
         "jobscript_sha256": kind.jobscript_sha256,
-        "git_repos": [
-            {"organisation": organisation, "repository": repository, "tag": tag, "commit": commit}
-            for organisation, repository, tag, commit in kind.repositories
-        ],
-        "mql": kind.mql,
+        "jobscript_git": kind.jobscript_git,
+        "jobscript_commit": kind.jobscript_commit,
+        "git_repos": kind.repositories,
+        "image_digest": kind.image_digest,
+        "environment": kind.environment,
+    }
+
+
+def _needs(kind: OutputKind) -> dict[str, Any]:
+    return {
+        "gpus": kind.gpus,
+        **(kind.gpu_needs if kind.gpus else {}),
+        "max_distance": kind.max_distance,
+        "max_files_per_job": kind.max_files_per_job,
+        "classads": kind.classads or {},
+    }
+
+
+def _whereabouts(kind: OutputKind) -> dict[str, Any]:
+    return {
+        "destination": kind.destination,
+        "lifetime_seconds": kind.lifetime_seconds,
+        "rse_expression": kind.rse_expression,
+        "next_stage": kind.for_next_stage,
     }

@@ -1,9 +1,10 @@
 """Telling Rucio and MetaCat of outputs, and reading back what they know; every step may be repeated."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeVar
 
 from engine import dataset_plans, stored_bytes
 from engine.dataset_plans import WORKFLOW_KEY, DatasetPlan
@@ -17,7 +18,12 @@ from models.outbox import OutboxItem
 
 LOG = logging.getLogger(__name__)
 
+UPLOADED: Final = "uploaded"
 CONFIRMED: Final = "confirmed"
+"""Both catalogues know the file, and it is in all its datasets."""
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 def register(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
@@ -37,7 +43,7 @@ def register(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
         # Perhaps a dataset that was made before is there no longer.
         _make(runtime, plans)
         _fill(runtime, items, plans)
-    _read_back(runtime, items, plans)
+    runtime.metacat.update_metadata([item.did for item in items], {STATUS_KEY: CONFIRMED})
 
 
 def withdraw(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
@@ -55,7 +61,7 @@ def withdraw(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
 
 def _check_names(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
     """Raise `NameTaken` before anything is told: what Rucio knows once, it knows for ever."""
-    known = runtime.metacat.files([item.did for item in items])
+    known = runtime.metacat.files([item.did for item in items], parents=False)
     taken = [item.did for item in items if item.did in known and not _is_ours(item, known[item.did])]
     if taken:
         raise NameTaken(f"MetaCat knows another file of the name {taken[0]}.")
@@ -98,21 +104,51 @@ def _make(runtime: Runtime, plans: Sequence[DatasetPlan]) -> None:
 
 
 def _fill(runtime: Runtime, items: Sequence[OutboxItem], plans: Sequence[DatasetPlan]) -> None:
+    """Tell Rucio where the files lie, and then both catalogues the rest: whatever MetaCat knows can be read."""
     for rse, at_rse in groupby(sorted(items, key=lambda item: item.rse), key=lambda item: item.rse):
         runtime.rucio.register(rse, [NewFile(item.did, item.size_bytes, item.adler32) for item in at_rse])
+    _both(lambda: _attach(runtime, items, plans), lambda: _declare(runtime, items, plans))
+
+
+def _attach(runtime: Runtime, items: Sequence[OutboxItem], plans: Sequence[DatasetPlan]) -> None:
+    runtime.rucio.attach_all({plan.did: plan.dids for plan in plans})
+    known = runtime.rucio.files([item.did for item in items])
+    _see("Rucio", (item.did for item in items if item.did not in known or not _alike(item, known[item.did])))
+
+
+def _declare(runtime: Runtime, items: Sequence[OutboxItem], plans: Sequence[DatasetPlan]) -> None:
     parents = _known_parents(runtime, items)
     for plan in plans:
-        runtime.rucio.attach(plan.did, plan.dids)
         if plan.dataset.kind is DatasetKind.RSE:
             runtime.metacat.declare(plan.did, [_declaration(item, parents) for item in plan.items])
         else:
             runtime.metacat.attach(plan.did, plan.dids)
+    known = runtime.metacat.files([item.did for item in items], parents=False)
+    _see("MetaCat", (item.did for item in items if item.did not in known or not _is_ours(item, known[item.did])))
+
+
+def _see(catalogue: str, unknown: Iterable[str]) -> None:
+    """Raise `Unavailable`, so that all is told again, unless a catalogue knows every file as it was told.
+
+    That they are in their datasets is the catalogue's word, and the reconciler's to prove: to read a large dataset
+    back with every batch would take longer than all else.
+    """
+    for did in unknown:
+        raise Unavailable(f"{catalogue} does not know {did} as it was told.")
+
+
+def _both(ask_rucio: Callable[[], T], ask_metacat: Callable[[], U]) -> tuple[T, U]:
+    """Ask both catalogues at once, and return what they answer when both have."""
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(ask_metacat)
+        answer = ask_rucio()
+    return answer, asked.result()
 
 
 def _known_parents(runtime: Runtime, items: Sequence[OutboxItem]) -> set[str]:
     """Return those of the parents that MetaCat knows: the files of a Rucio dataset may be strangers to it."""
     wanted = sorted({parent for item in items for parent in item.parents})
-    known = set(runtime.metacat.files(wanted)) if wanted else set()
+    known = set(runtime.metacat.files(wanted, parents=False)) if wanted else set()
     for missing in sorted(set(wanted) - known):
         LOG.warning("MetaCat does not know the parent %s", missing)
     return known
@@ -123,21 +159,6 @@ def _declaration(item: OutboxItem, known_parents: set[str]) -> NewFile:
         did=item.did,
         size_bytes=item.size_bytes,
         adler32=item.adler32,
-        metadata={**item.metadata, STATUS_KEY: CONFIRMED},
+        metadata={**item.metadata, STATUS_KEY: UPLOADED},
         parents=tuple(parent for parent in item.parents if parent in known_parents),
     )
-
-
-def _read_back(runtime: Runtime, items: Sequence[OutboxItem], plans: Sequence[DatasetPlan]) -> None:
-    """Raise `Unavailable`, so that it is told again, unless both catalogues know all of it."""
-    dids = [item.did for item in items]
-    in_rucio, in_metacat = runtime.rucio.files(dids), runtime.metacat.files(dids)
-    for item in items:
-        if item.did not in in_rucio or not _alike(item, in_rucio[item.did]):
-            raise Unavailable(f"Rucio does not know {item.did} as it was told.")
-        if item.did not in in_metacat or not _is_ours(item, in_metacat[item.did]):
-            raise Unavailable(f"MetaCat does not know {item.did} as it was told.")
-    for plan in plans:
-        missing = runtime.rucio.missing_from(plan.did, plan.dids) | runtime.metacat.missing_from(plan.did, plan.dids)
-        if missing:
-            raise Unavailable(f"The dataset {plan.did} does not hold {min(missing)} as it was told.")

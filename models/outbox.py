@@ -52,8 +52,16 @@ class OutputKind:
     jobscript_git: str
     jobscript_commit: str
     jobscript_sha256: str
-    repositories: list[list[str]]
-    """Organisation, repository, tag and commit of each."""
+    repositories: list[dict[str, str]]
+    """Name, tag, commit and SHA-256 of the content of each."""
+    jobscript: str
+    environment: dict[str, str]
+    max_distance: int
+    max_files_per_job: int
+    classads: dict[str, str] | None
+    gpus: int
+    gpu_needs: dict[str, Any]
+    """What each GPU must be able to do, by the names that datasets tell."""
 
 
 @dataclass(frozen=True, slots=True)

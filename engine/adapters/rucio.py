@@ -19,6 +19,7 @@ from engine.settings import Rucio as RucioSettings
 
 REPLICAS_PER_CALL: Final = 500
 """The server takes at most 1,000."""
+ATTACHMENTS_PER_CALL: Final = 1500
 CONTENTS_PER_QUESTION: Final = 100
 """So many entries of a dataset are listed in the time of one question about a file."""
 ADDRESS_CHARACTERS: Final = 3000
@@ -147,10 +148,22 @@ class Rucio:
 
     def attach(self, dataset: str, dids: Sequence[str]) -> None:
         """Put files into a dataset; those already in it are well."""
-        for chunk in chunks(dids, REPLICAS_PER_CALL):
-            attachment = {**_name(dataset), "dids": [_name(did) for did in chunk]}
+        self.attach_all({dataset: dids})
+
+    def attach_all(self, contents: Mapping[str, Sequence[str]]) -> None:
+        """Put files into several datasets, given by dataset; as `attach`."""
+        pairs = [(dataset, did) for dataset, dids in contents.items() for did in dids]
+        for chunk in chunks(pairs, ATTACHMENTS_PER_CALL):
+            by_dataset: dict[str, list[dict[str, str]]] = {}
+            for dataset, did in chunk:
+                by_dataset.setdefault(dataset, []).append(_name(did))
+            attachments = [{**_name(dataset), "dids": names} for dataset, names in by_dataset.items()]
             with self._client() as client:
-                client.attach_dids_to_dids([attachment], ignore_duplicate=True)
+                try:
+                    # Looking for duplicates takes longer than all else, and there are none but in a repetition.
+                    client.attach_dids_to_dids(attachments)
+                except (rucio.FileAlreadyExists, rucio.Duplicate, rucio.DuplicateContent):
+                    client.attach_dids_to_dids(attachments, ignore_duplicate=True)
 
     def dataset_contents(self, did: str) -> set[str]:
         """Return the DIDs of the files in a dataset; empty for an unknown one."""

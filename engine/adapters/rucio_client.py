@@ -1,9 +1,11 @@
 """Rucio's own client, made fit for a server: no configuration file, tokens in a private place, busy answers known."""
 
 import logging
+import random
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ LOG: Final = logging.getLogger("rucio.client.quiet")
 LOG.setLevel(logging.CRITICAL)
 
 FIRST_SERVER_ERROR: Final = 500
+PAUSES_SECONDS: Final = (0.2, 1.0)
 
 
 class BoundedClient(Client):  # type: ignore[misc]  # published without types
@@ -47,10 +50,14 @@ class BoundedClient(Client):  # type: ignore[misc]  # published without types
         return None, f"{directory}/expiry", f"{directory}/token", directory
 
     def _send_request(self, *args: Any, **options: Any) -> requests.Response:
-        response: requests.Response = super()._send_request(*args, **options)
-        if response.status_code >= FIRST_SERVER_ERROR and not _says_why(response):
-            raise Unavailable(f"Rucio fails with status {response.status_code}: {response.text[:2000].strip()}")
-        return response
+        """Send a request, and again a few times when the server is in trouble: nothing we ask is done twice."""
+        for pause in (*PAUSES_SECONDS, None):
+            response: requests.Response = super()._send_request(*args, **options)
+            if response.status_code < FIRST_SERVER_ERROR or _says_why(response):
+                return response
+            if pause is not None:
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  to spread repetitions
+        raise Unavailable(f"Rucio fails with status {response.status_code}: {response.text[:2000].strip()}")
 
 
 def _says_why(response: requests.Response) -> bool:

@@ -70,7 +70,10 @@ def update_file_metadata(database: Database, caller: Caller, wish: JsonObject) -
         message = "Invalid mode"
         raise BadRequestError(message)
     check_categories(metadata)
-    found = [find_file(database, each) for each in needed(wish, "files")]
+    found = find_files(database, needed(wish, "files"))
+    if len(found) < len(wish["files"]):
+        message = "Some of the files not found"
+        raise NotFoundError(message)
     for namespace in {each.Namespace for each in found}:
         check_owner(database, namespace, caller, "update files")
     for each in found:
