@@ -123,9 +123,10 @@ def _provenance(stage: Stage, jobsub_id: str) -> Provenance:
         hostname="node1.example.org",
         cpuinfo="AMD EPYC 7763 64-Core Processor",
         os_release="AlmaLinux 9.6 (Sage Margay)",
+        image_digest="",
     )
     now = datetime.now(UTC)
-    return Provenance(job, now, now, 3600.0, 3500.0, 1 << 31)
+    return Provenance(job, now, now, 3600.0, 3500.0, 1 << 31, "")
 
 
 def _stored(runtime: Runtime, files: list[NewFile]) -> list[NewFile]:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import justin
 from engine import dataset_names
 from engine.dataset_names import Pattern
+from justin.schemas.metadata import WORKFLOW_KEY
 from models.datasets import DatasetKind, NewDataset
 from models.outbox import OutboxItem, OutputKind
-
-WORKFLOW_KEY: Final = "dune.workflow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
 """What the catalogues know already of the files that a job's report names."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from engine.errors import InvalidInput, Unavailable
+from engine.metadata import RECORDED
 from engine.ports import FileRecord
 from engine.produced import Produced
 from engine.runtime import Runtime
+from justin.schemas.metadata import STATUS_KEY, WORKFLOW_KEY
+from justin.states import AbortReason
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +25,8 @@ class Findings:
     parents: dict[str, list[str]] = field(default_factory=dict)
     """The DIDs of the parents of each output, by its DID."""
     problems: list[str] = field(default_factory=list)
+    why: AbortReason = AbortReason.OUTPUT_REFUSED
+    """What kind of problems they are."""
 
 
 def look_up(runtime: Runtime, outputs: Sequence[Produced], inputs: Sequence[str]) -> Findings:
@@ -32,20 +38,37 @@ def look_up(runtime: Runtime, outputs: Sequence[Produced], inputs: Sequence[str]
     dids = [output.did for output in outputs]
     fids = _dids_of_fids(runtime, {fid for output in outputs for fid in _fids(output)})
     named = {did for output in outputs for did in _named(output, fids)}
-    in_metacat = _known(runtime.metacat.files, "MetaCat", [*dids, *inputs, *named])
+    in_metacat = _known(partial(runtime.metacat.files, parents=False), "MetaCat", [*dids, *inputs, *named])
     in_rucio = _known(runtime.rucio.files, "Rucio", dids)
-    problems = [*_taken(dids, in_metacat, "MetaCat"), *_taken(dids, in_rucio, "Rucio")]
-    problems += [f"MetaCat has no file with the identifier {fid}." for fid, did in fids.items() if not did]
+    taken = [*_taken(dids, in_metacat, "MetaCat"), *_taken(dids, in_rucio, "Rucio")]
+    problems = [f"MetaCat has no file with the identifier {fid}." for fid, did in fids.items() if not did]
     if in_metacat is not None:
+        problems += _against_rules(runtime, outputs)
         problems += [f"The parent {did} is not in MetaCat." for did in sorted(named - in_metacat.keys())]
         inputs = [did for did in inputs if did in in_metacat]
     parents = {output.did: sorted(_named(output, fids)) or list(inputs) for output in outputs}
-    return Findings(parents, problems)
+    why = AbortReason.METADATA_INVALID if problems else AbortReason.OUTPUT_REFUSED
+    return Findings(parents, [*taken, *problems], why)
+
+
+def _against_rules(runtime: Runtime, outputs: Sequence[Produced]) -> list[str]:
+    """Say what MetaCat's own rules for metadata forbid; nothing when it does not answer."""
+    told = [{**output.metadata.metadata, WORKFLOW_KEY: {}, STATUS_KEY: RECORDED} for output in outputs]
+    try:
+        wrong = runtime.metacat.against_rules(told)
+    except Unavailable as error:
+        log.warning("Metadata is not held to MetaCat's rules: %s", error)
+        return []
+    return [
+        f"{output.file.name}.json: {sentence}"
+        for output, sentences in zip(outputs, wrong, strict=True)
+        for sentence in sentences
+    ]
 
 
 def _known(
-    ask: Callable[[Sequence[str]], dict[str, FileRecord]], service: str, dids: Sequence[str]
-) -> dict[str, FileRecord] | None:
+    ask: Callable[[Sequence[str]], Mapping[str, FileRecord]], service: str, dids: Sequence[str]
+) -> Mapping[str, FileRecord] | None:
     """Ask a catalogue; None when it does not answer."""
     try:
         return ask(list(dict.fromkeys(dids)))
@@ -54,7 +77,7 @@ def _known(
         return None
 
 
-def _taken(dids: Iterable[str], known: dict[str, FileRecord] | None, service: str) -> list[str]:
+def _taken(dids: Iterable[str], known: Mapping[str, FileRecord] | None, service: str) -> list[str]:
     taken = [did for did in dids if did in (known or {})]
     more = f" and {len(taken) - SHOWN} more" if len(taken) > SHOWN else ""
     return [f"{service} has a file of that name already: {', '.join(taken[:SHOWN])}{more}."] if taken else []

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any, Final
 
 from engine import dataset_names, stored_bytes
-from engine.dataset_plans import WORKFLOW_KEY
 from engine.errors import Refused, ServiceRefused, Unavailable
 from engine.log_offers import SCOPE
 from engine.ports import NewFile
 from engine.runtime import Runtime
+from justin.schemas.metadata import WORKFLOW_KEY
 from justin.states import LogsState
 from models import log_archives, log_datasets
 from models.log_archives import PERIOD_SECONDS, StoredLogs

@@ -85,6 +85,10 @@ class MetadataCatalog(Protocol):
         """Return those of the files that exist, by DID; without their parents it is much faster."""
         ...
 
+    def against_rules(self, metadata: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Say, for the metadata of each of some new files, what this MetaCat's own rules forbid of it."""
+        ...
+
     def ensure_namespace(self, name: str) -> None:
         """Make the namespace unless it exists."""
         ...

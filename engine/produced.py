@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from engine import metadata
-from engine.metadata import Checked
+from justin.schemas import metadata
 from justin.schemas.jobs import ProducedFile
+from justin.schemas.metadata import Checked
 from models.reports import StagePattern
 
 
@@ -34,7 +34,7 @@ def check(
 
 
 def _produced(file: ProducedFile, pattern: StagePattern, scope: str) -> Produced:
-    checked = metadata.check(file.name, file.metadata, file.parents)
+    checked = metadata.check(f"{file.name}.json", file.metadata, file.parents)
     return Produced(f"{scope}:{file.name}", file, pattern, checked)
 
 

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Final, TypeVar
 
 from engine import dataset_plans, stored_bytes
-from engine.dataset_plans import WORKFLOW_KEY, DatasetPlan
+from engine.dataset_plans import DatasetPlan
 from engine.errors import NameTaken, ServiceRefused, Unavailable
-from engine.metadata import STATUS_KEY
 from engine.ports import FileRecord, NewFile
 from engine.runtime import Runtime
+from justin.schemas.metadata import STATUS_KEY, WORKFLOW_KEY
 from models import datasets
 from models.datasets import DatasetKind
 from models.outbox import OutboxItem

@@ -6,6 +6,7 @@ came of it in a second, in which it looks again at the job: meanwhile it may hav
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from engine import calls, known_files, log_offers, metadata, produced, targets, verdicts
 from engine.calls import Key
@@ -17,7 +18,7 @@ from engine.signing import SignedRequest
 from engine.targets import Target
 from engine.verdicts import Verdict
 from justin.schemas.jobs import RecordResults, RecordResultsReply, Upload
-from justin.states import TERMINAL_JOB_STATES, JobState
+from justin.states import TERMINAL_JOB_STATES, AbortReason, JobState
 from models import reports, results
 from models.calls import CallingJob
 from models.database import Session
@@ -29,6 +30,8 @@ from models.results import NewOutput
 
 ACTOR = "allocator"
 MESSAGE_LIMIT = 4000
+REMARKS_LIMIT = 20
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _RUNNING = frozenset({JobState.STARTED, JobState.PROCESSING})
 _ENDED_BY_OTHERS = frozenset({JobState.ABORTED, JobState.NOTUSED}) | calls.GIVEN_UP
@@ -80,9 +83,12 @@ def _look(session: Session, job: CallingJob, report: RecordResults) -> _Plan | R
     if verdict.state is not JobState.OUTPUTTING:
         return _end(session, job, verdict.state, [verdict.message, *verdict.remarks])
     around = reports.reporting_job(session, job.job_id)
+    if report.image_digest and not around.image_digest:
+        reports.note_image(session, job.stage_id, report.image_digest)
     outputs, problems = produced.check(report.outputs, reports.stage_patterns(session, job.stage_id), around.scope)
     if report.metadata_errors or problems:
-        return _end(session, job, JobState.OUTPUTTING_FAILED, [*report.metadata_errors, *problems])
+        why = AbortReason.METADATA_INVALID if report.metadata_errors or outputs else AbortReason.OUTPUT_REFUSED
+        return _refuse(session, job, [*report.metadata_errors, *problems], why)
     if not (outputs and verdict.processed):
         return _without_outputs(session, job, verdict, len(outputs))
     found = storages.output_storages(session, job.stage_id, around.site_id)
@@ -94,15 +100,18 @@ def _store(session: Session, plan: _Plan, findings: Findings, offers: Mapping[st
     if job.state not in _RUNNING:
         return _again(session, job)
     if findings.problems:
-        return _end(session, job, JobState.OUTPUTTING_FAILED, findings.problems)
+        return _refuse(session, job, findings.problems, findings.why)
     outputs = [_new_output(plan, output, findings, offers[output.did]) for output in plan.outputs]
     taken = results.record_outputs(session, job.job_id, outputs)
     if taken:
         problem = f"The workflow has an output of that name already: {', '.join(taken)}."
-        return _end(session, job, JobState.OUTPUTTING_FAILED, [problem])
+        return _refuse(session, job, [problem], AbortReason.OUTPUT_REFUSED)
     results.begin_outputting(session, job.job_id, _ids(plan.verdict), Reason(ACTOR))
     uploads = [_upload(output.did, offers[output.did]) for output in plan.outputs]
-    return RecordResultsReply(state=JobState.OUTPUTTING, uploads=uploads, problems=list(plan.verdict.remarks))
+    remarks = [remark for output in plan.outputs for remark in output.metadata.remarks]
+    return RecordResultsReply(
+        state=JobState.OUTPUTTING, uploads=uploads, problems=[*plan.verdict.remarks, *remarks[:REMARKS_LIMIT]]
+    )
 
 
 def _without_outputs(session: Session, job: CallingJob, verdict: Verdict, left_out: int) -> RecordResultsReply:
@@ -113,10 +122,17 @@ def _without_outputs(session: Session, job: CallingJob, verdict: Verdict, left_o
     return RecordResultsReply(state=JobState.OUTPUTTING, uploads=[], problems=problems)
 
 
-def _end(session: Session, job: CallingJob, to: JobState, problems: Sequence[str]) -> RecordResultsReply:
+def _refuse(session: Session, job: CallingJob, problems: Sequence[str], why: AbortReason) -> RecordResultsReply:
+    """End the job for its outputs' sake."""
+    return _end(session, job, JobState.OUTPUTTING_FAILED, problems, {"reason": why.value})
+
+
+def _end(
+    session: Session, job: CallingJob, to: JobState, problems: Sequence[str], details: Mapping[str, str] = NOTHING
+) -> RecordResultsReply:
     """End the job: its inputs go back, and nothing is uploaded."""
     message = " ".join(problems)[:MESSAGE_LIMIT]
-    results.end_jobs(session, [job.job_id], to, Reason(ACTOR, message))
+    results.end_jobs(session, [job.job_id], to, Reason(ACTOR, message, details))
     return RecordResultsReply(state=to, uploads=[], problems=list(problems))
 
 
@@ -144,6 +160,7 @@ def _new_output(plan: _Plan, output: Produced, findings: Findings, offered: Sequ
         report.real_seconds,
         report.cpu_seconds,
         report.max_rss_bytes,
+        report.image_digest,
     )
     return NewOutput(
         did=output.did,

@@ -17,6 +17,7 @@ _GIVEN_FILES = load("given_files")
 _STORE_REPORT = load("store_report")
 _REPORTING_JOB = load("reporting_job")
 _STAGE_PATTERNS = load("stage_patterns")
+_NOTE_IMAGE = load("note_image")
 
 JOBSCRIPT_LOG = "jobscript"
 WRAPPER_LOG = "wrapper"
@@ -62,6 +63,8 @@ class ReportingJob:
     hostname: str
     cpuinfo: str
     os_release: str
+    image_digest: str
+    """Of the stage's image, as the first of its jobs told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Provenance:
     real_seconds: float
     cpu_seconds: float
     max_rss_bytes: int
+    image_digest: str
 
 
 def heartbeat(session: Session, job_id: int) -> WorkflowState | None:
@@ -118,6 +122,11 @@ def store_report(session: Session, job_id: int, report: RecordResults, processed
 def reporting_job(session: Session, job_id: int) -> ReportingJob:
     """Return the surroundings of a job that has work."""
     return ReportingJob(*_REPORTING_JOB.one(session, job_id=job_id))
+
+
+def note_image(session: Session, stage_id: int, digest: str) -> None:
+    """Keep which image a stage's jobs run in, unless it is known; its name alone does not tell."""
+    _NOTE_IMAGE.run(session, stage_id=stage_id, digest=digest)
 
 
 def stage_patterns(session: Session, stage_id: int) -> list[StagePattern]:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
-from wrapper import container, environment, install, web
+from wrapper import container, environment, image, install, web
 from wrapper.container import Container
 from wrapper.environment import Place
 from wrapper.job import Job
@@ -27,11 +27,13 @@ class Launch(NamedTuple):
     environment: Dict[bytes, bytes]
     contained: bool
     wall_seconds: float
+    image_digest: str
 
 
 def prepare(job: Job, work: Json, here: Slot, workspace: Workspace, clock_offset_seconds: float) -> Launch:
     """Write the helper commands and the launcher, and return how to run the jobscript now."""
     contained = bool(work["jobscript_image"] and here.apptainer)
+    digest = image.digest(work["jobscript_image"]) if contained else ""
     wall_seconds = min(float(work["requested_wall_seconds"]), here.seconds_left())
     started_at = int(time.time())
     gpus = here.gpus if work["requested_gpus"] else []
@@ -62,7 +64,8 @@ def prepare(job: Job, work: Json, here: Slot, workspace: Workspace, clock_offset
     else:
         argv = _direct(workspace.home / "justin-jobscript")
         values = dict(environment.outside(os.environ, str(workspace.scratch)), **values)
-    return Launch([word.encode("utf-8") for word in argv], environment.encoded(values), contained, wall_seconds)
+    words = [word.encode("utf-8") for word in argv]
+    return Launch(words, environment.encoded(values), contained, wall_seconds, digest)
 
 
 def _code_paths(work: Json) -> List[str]:

@@ -44,6 +44,7 @@ class Life:
         self._allocator = allocator
         self._base = base
         self._log: Optional[Log] = None
+        self._image_digest = ""
 
     def log_tail(self) -> str:
         """Return the end of the jobscript's log, if there is one yet."""
@@ -150,6 +151,7 @@ class Life:
         except (OSError, ValueError) as error:
             raise AbortError("setup_failed", error) from error
         try:
+            self._image_digest = prepared.image_digest
             run = Run(Alarm(), Limits(prepared.wall_seconds, self._job.grace_seconds))
             heartbeat.call_when_stopped(run.stop)
             outcome = run.run(prepared.argv, prepared.environment, place.workspace, log)
@@ -164,6 +166,7 @@ class Life:
         patterns = [Pattern(told["pattern_id"], told["pattern"]) for told in work["output_patterns"]]
         try:
             message, found = results.report(place, patterns, outcome, self.log_tail())
+            message["image_digest"] = self._image_digest
             reply = self._allocator.call("record_results", message, patience)
         except OutputRefusedError as error:
             raise AbortError("output_refused", error) from error

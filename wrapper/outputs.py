@@ -137,7 +137,13 @@ def _read_one(workspace: Workspace, name: str, metadata: Metadata) -> None:
 
 def _metadata(content: bytes) -> Dict[str, Any]:
     try:
-        told = json.loads(content.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        told = json.loads(
+            content.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite
+        )
+        # Half of a pair that stands for one character is JSON, but nothing that could be reported.
+        json.dumps(told, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half a character") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(told, dict) or not isinstance(told.get("metadata", {}), dict):
@@ -148,6 +154,16 @@ def _metadata(content: bytes) -> Dict[str, Any]:
     if not isinstance(parents, list) or not all(isinstance(parent, dict) for parent in parents):
         raise ValueError("its parents are not a list of objects")
     return {"metadata": told.get("metadata"), "parents": told.get("parents")}
+
+
+def _each_once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Make an object of JSON; of two values for one key, one would be lost."""
+    found: Dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError("the key {!r} is there twice".format(key[:100]))
+        found[key] = value
+    return found
 
 
 def _finite(written: str) -> float:

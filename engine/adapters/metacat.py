@@ -10,6 +10,7 @@ from urllib.parse import quote
 import requests
 from metacat.webapi.webapi import AlreadyExistsError, NotFoundError, WebAPIError
 
+from engine.adapters import metacat_rules
 from engine.adapters.metacat_client import BoundedClient
 from engine.chunks import chunks
 from engine.errors import EngineError, InvalidInput, NameTaken, ServiceRefused, Unavailable
@@ -58,6 +59,11 @@ class MetaCat:
         found = [record for chunk in chunks(dids, FILES_PER_CALL) for record in self._files(chunk, parents=parents)]
         names = self._names({parent["fid"] for record in found for parent in record.get("parents") or ()})
         return {_did(record): _record(record, names) for record in found}
+
+    def against_rules(self, metadata: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Say, for the metadata of each of some new files, what this MetaCat's own rules forbid of it."""
+        categories = self._call(self._client.list_categories)
+        return [metacat_rules.problems(each, categories) for each in metadata]
 
     def ensure_namespace(self, name: str) -> None:
         """Make the namespace unless it exists."""

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.OK: "the command did what was asked; for `watch`, also: the workflow finished, every file processed",
     ExitCode.ERROR: "the server refused, or failed; the message says why",
-    ExitCode.USAGE: "the options or the workflow file are wrong; nothing was sent",
+    ExitCode.USAGE: "the options, the workflow file or a metadata file are wrong; nothing was sent",
     ExitCode.SOME_FILES_FAILED: "`watch`: the workflow ended with files that were not processed",
     ExitCode.WORKFLOW_FAILED: "`watch`: the workflow failed",
     ExitCode.STILL_RUNNING: "`watch`: the time limit came before the end of the workflow",

@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=0, le=SAFE_INTEGER)]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Line = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00\r\n]*$")]
 Adler32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
+ImageDigest = Annotated[str, StringConstraints(max_length=200, pattern=r"^[a-z0-9:]*$")]
 LogTail = Annotated[str, StringConstraints(max_length=20_000)]
 """The end of a log: the wrapper sends the last 10,000 characters; room is left for its own marks."""
 
@@ -185,6 +186,8 @@ class RecordResults(Message):
     metadata_errors: list[Annotated[str, StringConstraints(max_length=1000)]] = []
     """A sentence for each metadata file that could not be read."""
     jobscript_log: LogTail = ""
+    image_digest: ImageDigest = ""
+    """`sha256:HEX` of an unpacked image, `file:BYTES:sha256:HEX` of one in a file; empty where it is not known."""
     unanswered: bool = False
     """Whether the allocator had no answer when the jobscript asked for a file."""
 

@@ -2,7 +2,8 @@
 -- Called by models/reports.py at record_results. Index: jobs_pkey.
 -- moves: nothing
 SELECT job.jobsub_id, site.name, job.site_id, workflow.workflow_id, stage.stage_id, stage.stage_number,
-       workflow.scope, "user".name, job.hostname, job.cpuinfo, job.os_release
+       workflow.scope, "user".name, job.hostname, job.cpuinfo, job.os_release,
+       stage.image_digest
 FROM jobs AS job
 JOIN stages AS stage USING (stage_id)
 JOIN workflows AS workflow ON workflow.workflow_id = stage.workflow_id

@@ -1,12 +1,17 @@
 """What the engine may rely on of MetaCat, tried on a real query engine through MetaCat's own client."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.adapters.metacat import CONTENTS_PER_QUESTION, MetaCat
 from engine.errors import InvalidInput, NameTaken, ServiceRefused, Unavailable
 from engine.ports import NewFile
+from localgrid.grid import Grid
+from tests.support.metacat import sign_in
 
 ODD_METADATA = {"core.name": "plain", "core.näme": "ä ' \"", "core.lines": "a\nb\t\\c", "core.deep": {"ü": ["\\", 1.5]}}
 
@@ -86,6 +91,38 @@ def test_bad_declarations_are_refused_in_metacats_words(metacat: MetaCat, prefix
         metacat.declare(f"{prefix}-nodataset", [NewFile(f"{prefix}-z", 1, "00000001")])
 
 
+def test_rules_for_metadata_are_told_as_the_server_judges(
+    metacat: MetaCat, grid: Grid, tmp_path: Path, prefix: str, dataset: str
+) -> None:
+    category = f"test_{uuid.uuid4().hex[:8]}"
+    client = sign_in(grid, "justin", tmp_path)
+    definitions = {
+        "level": {"type": "int", "max": 3},
+        "word": {"type": "text", "values": ["a"]},
+        "list": {"type": "int[]"},
+    }
+    client.create_category(category, restricted=True, definitions=definitions)
+    cases: list[tuple[str, Any]] = [
+        ("level", 3), ("level", 4), ("level", "x"), ("word", "a"), ("word", "b"),
+        ("list", [1]), ("list", ["x"]), ("new", 1),
+    ]  # fmt: skip
+    asked = [{f"{category}.{name}": value} for name, value in cases]
+    try:
+        told = [bool(each) for each in metacat.against_rules(asked)]
+        judged = [refused(metacat, dataset, f"{prefix}-{number}", each) for number, each in enumerate(asked)]
+    finally:
+        client.remove_category(category)
+    assert told == judged == [False, True, True, False, True, False, True, True]
+
+
+def refused(metacat: MetaCat, dataset: str, did: str, metadata: dict[str, Any]) -> bool:
+    try:
+        metacat.declare(dataset, [NewFile(did, 1, "00000001", metadata=metadata)])
+    except ServiceRefused:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("mql", ["files frm x", "files where a.b = 'c", ""])
 def test_bad_queries_are_told_to_their_author(metacat: MetaCat, grid: object, mql: str) -> None:
     with pytest.raises(InvalidInput):
@@ -132,6 +169,18 @@ def test_existing_files_are_attached_and_changed(metacat: MetaCat, prefix: str, 
         "core.number": 0,
         "dune.output_status": "confirmed",
     }
+
+
+def test_many_files_are_changed_alike(metacat: MetaCat, prefix: str, dataset: str) -> None:
+    files = new_files(prefix)
+    metacat.declare(dataset, files)
+    metacat.update_metadata([file.did for file in files], {"dune.output_status": "ü 'x'"})
+    known = metacat.files([file.did for file in files], parents=False)
+    assert [known[file.did].metadata for file in files] == [
+        {"core.number": number, "dune.output_status": "ü 'x'"} for number in range(len(files))
+    ]
+    with pytest.raises(ServiceRefused):
+        metacat.update_metadata([files[0].did, f"{prefix}-unknown"], {"a.b": 1})
 
 
 def test_no_answer_and_no_rights_may_end(unreachable_metacat: MetaCat, metacat_with_wrong_password: MetaCat) -> None:

@@ -106,6 +106,18 @@ def test_a_dataset_is_made_filled_and_closed_once(rucio: Rucio, prefix: str) -> 
     rucio.attach(dataset, [files[0].did])
 
 
+def test_several_datasets_are_filled_at_once(rucio: Rucio, prefix: str) -> None:
+    files = new_files(prefix)
+    rucio.register("CERN", files)
+    names = [f"{prefix}-{number}" for number in range(2)]
+    for name in names:
+        rucio.ensure_dataset(name, "justin")
+    rucio.attach(names[0], dids(files[:1]))
+    for _ in range(2):
+        rucio.attach_all({name: dids(files) for name in names})
+    assert [rucio.dataset_contents(name) for name in names] == [set(dids(files))] * 2
+
+
 def test_a_retired_replica_is_deleted_unless_a_rule_keeps_it(rucio: Rucio, prefix: str) -> None:
     files, dataset = new_files(prefix, 2), f"{prefix}-dataset"
     free, kept = dids(files)

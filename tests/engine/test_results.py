@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,14 +21,16 @@ from engine.runtime import Runtime
 from engine.settings import Logs
 from engine.settings import MetaCat as MetaCatSettings
 from justin.schemas.jobs import ConfirmResults, JobReply, RecordResultsReply, Upload
-from justin.states import FileState, JobState
+from justin.states import EventType, FileState, JobState
+from localgrid.grid import Grid
 from models import seed
 from models.files import File, Replica
 from models.jobs import Job
 from models.places import Storage
-from models.records import Outbox
+from models.records import Event, Outbox
 from models.workflows import Stage, StageStorage
 from tests.support.makers import make_files, make_job, make_output_pattern, make_stage, make_workflow
+from tests.support.metacat import sign_in
 from tests.support.mortal import Counter, Mortal
 from tests.support.signed_job import REPORT, SignedJob
 
@@ -183,6 +186,7 @@ def test_a_name_that_a_catalogue_has_sends_the_inputs_back(reporting: Reporting,
     reply = reporting.record(taken, output())
     assert (reply.state, reply.uploads) == (JobState.OUTPUTTING_FAILED, [])
     assert f"{catalogue} has a file of that name already: {did}" in reply.problems[0]
+    assert reasons(reporting) == ["output_refused"]
     assert reporting.state is JobState.OUTPUTTING_FAILED
     assert reporting.inputs() == {"unallocated"}
     assert reporting.files() == []
@@ -219,6 +223,44 @@ def test_a_parent_that_nobody_knows_sends_the_inputs_back(reporting: Reporting, 
     reply = reporting.record(output(parents=[parent]))
     assert (reply.state, reporting.inputs()) == (JobState.OUTPUTTING_FAILED, {"unallocated"})
     assert "nosuch" in reply.problems[0]
+
+
+def test_metadata_that_metacat_forbids_sends_the_inputs_back(reporting: Reporting, grid: Grid, tmp_path: Path) -> None:
+    category = f"test_{uuid.uuid4().hex[:8]}"
+    metacat = sign_in(grid, "justin", tmp_path)
+    metacat.create_category(category, restricted=True, definitions={"level": {"type": "int", "max": 3}})
+    try:
+        reply = reporting.record(output(metadata={f"{category}.level": 4, f"{category}.other": 1}), output())
+    finally:
+        metacat.remove_category(category)
+    assert (reply.state, reporting.inputs()) == (JobState.OUTPUTTING_FAILED, {"unallocated"})
+    assert len(reply.problems) == 2
+    assert all(f"MetaCat's category {category!r}" in problem for problem in reply.problems)
+    assert reasons(reporting) == ["metadata_invalid"]
+
+
+def test_what_a_user_says_under_our_keys_is_replaced_and_remarked_upon(reporting: Reporting) -> None:
+    reply = reporting.record(output(metadata={"dune.workflow": {"workflow_id": 1}}))
+    assert reply.state is JobState.OUTPUTTING
+    assert "'dune.workflow' is the system's own" in reply.problems[0]
+
+
+def test_the_image_is_told_of_the_output_and_kept_of_the_stage(reporting: Reporting) -> None:
+    digest = f"sha256:{'a' * 64}"
+    reporting.confirm(reporting.record(output(), image_digest=digest).uploads)
+    with reporting.runtime.session() as session:
+        assert session.get_one(Stage, reporting.stage.stage_id).image_digest == digest
+        (row,) = session.exec(select(Outbox)).all()
+    assert row.file_metadata is not None
+    assert row.file_metadata["dune.workflow"]["image_digest"] == digest
+
+
+def reasons(reporting: Reporting) -> list[str]:
+    """Why the job's outputs were refused, as its event tells."""
+    with reporting.runtime.session() as session:
+        failed = Event.event_type == EventType.JOB_OUTPUTTING_FAILED
+        found = session.exec(select(Event).where(failed, Event.job_id == reporting.job_id)).all()
+    return [(event.details or {})["reason"] for event in found]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,8 @@ def test_checksum_has_eight_digits(place: Workspace) -> None:
         b'{"metadata": {"a": NaN}}',
         b'{"metadata": {"a": 1e999}}',
         b"\xff\xfe",
+        b'{"metadata": {"a.b": 1, "a.b": 2}}',
+        b'{"metadata": {"a.b": "\\ud83d"}}',
         b"",
         b'{"metadata": ' + b"[" * 100_000 + b"}",
     ],
