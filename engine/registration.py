@@ -48,7 +48,7 @@ def register(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
 
 def withdraw(runtime: Runtime, items: Sequence[OutboxItem]) -> None:
     """Retire those of the outputs that are known already, and take them out of their datasets; their bytes go too."""
-    known = runtime.metacat.files([item.did for item in items])
+    known = runtime.metacat.files([item.did for item in items], parents=False)
     runtime.metacat.retire([item.did for item in items if item.did in known and _is_ours(item, known[item.did])])
     for plan in dataset_plans.plan(items, _numbers(runtime, items), runtime.settings.instance):
         runtime.rucio.detach(plan.did, plan.dids)

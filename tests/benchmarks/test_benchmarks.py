@@ -7,12 +7,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks import __main__, claim, claim_http, claim_world, finder, sites, wrapper
+from benchmarks import __main__, claim, claim_http, claim_world, finder, outbox, sites, wrapper
 from benchmarks.claim import Problem
 from benchmarks.claim_world import Size
 from benchmarks.report import Figure, Report
 from benchmarks.wrapper import Place
 from engine.runtime import Runtime
+from localgrid.grid import Grid
 from localgrid.sites import SITES
 from tests.support.single_jobs import chain
 
@@ -30,6 +31,13 @@ def test_the_wrapper_is_measured(grid_runtime: Runtime) -> None:
     assert 0 < told["floor_s"] < told["overhead_s"] <= told["overhead_longest_s"]
     assert told["jobs"] == 2
     assert told["record_results_s"] + told["confirm_results_s"] < told["total_s"]
+
+
+def test_the_registration_of_outputs_is_measured(grid: Grid, grid_runtime: Runtime) -> None:
+    told = numbers(outbox.measure_outputs(grid_runtime, outbox.clients(grid), 10))
+    assert min(told["files_per_s"], told["bare_per_s"]) > 0
+    assert told["share"] == pytest.approx(told["files_per_s"] / told["bare_per_s"])
+    assert told["outputs"] == 10
 
 
 def test_the_finder_is_measured() -> None:
