@@ -75,8 +75,8 @@ def _remarks(count: int, batch: int) -> list[str]:
     return [
         *([] if count == OUTPUTS else [f"A smaller problem: {count:,} outputs instead of {OUTPUTS:,}."]),
         f"Both tell {batch} files at once.",
-        "Bare calls only add replicas and attach them to two datasets, and in another thread declare the files",
-        "with metadata and parents and put them into the second dataset.",
+        "Bare calls add replicas and attach them to two datasets; in another thread they declare the files, with",
+        "metadata and parents, and put them into the second dataset. They look at nothing before or after.",
         "PostgreSQL (committing to disk), Rucio and MetaCat are real, and share two cores with everything else.",
     ]
 

@@ -31,7 +31,10 @@ _COLUMNS: list[Column[CheckedFile]] = [
 @command("check-metadata")
 def check_metadata(
     session: Session,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.json...", exists=True, dir_okay=False, readable=True)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE.json...", exists=True, dir_okay=False, readable=True, help="Metadata files."),
+    ],
 ) -> None:
     """Check metadata files of outputs as the server will, without asking it; exit 2 when one is wrong.
 
