@@ -162,6 +162,15 @@ class Outputs(BaseModel):
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
+class Scratch(BaseModel):
+    """Outputs that go to https:// addresses, with their owners' tokens."""
+
+    key_file: Path | None = None
+    """Holds the keys that seal the tokens in the database, one a line, the newest first; none are taken without it."""
+    least_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How long a token must still be good for when outputs are to be uploaded with it."""
+
+
 class Logs(BaseModel):
     """The logs.tgz that each job stores."""
 
@@ -321,6 +330,7 @@ class Settings(BaseSettings):
     watch: Watch = Watch()
     job_logs: JobLogs = JobLogs()
     outputs: Outputs = Outputs()
+    scratch: Scratch = Scratch()
     logs: Logs = Logs()
     problems: Problems = Problems()
     sites: Sites = Sites()

@@ -16,6 +16,7 @@ from justin.schemas.specs import (
     DistanceChange,
     FileSelection,
     QuerySpec,
+    ScratchTokenSpec,
     StageAddition,
     StageSpec,
     StateChange,
@@ -37,6 +38,7 @@ from justin.schemas.views import (
     ProbeView,
     QueryPreview,
     ReplicaView,
+    ScratchTokenView,
     ServerTime,
     SiteView,
     StageView,
@@ -295,6 +297,18 @@ class Client:
     def whoami(self) -> Identity:
         """Ask whom the server takes the caller for."""
         return self._get("/whoami", Identity)
+
+    def set_scratch_token(self, spec: ScratchTokenSpec) -> ScratchTokenView:
+        """Give the token with which the caller's jobs upload to https:// destinations."""
+        return self._post("/scratch-token", spec, ScratchTokenView, repeat=Repeat.ALWAYS)
+
+    def scratch_token(self) -> ScratchTokenView:
+        """Ask until when that token is good."""
+        return self._get("/scratch-token", ScratchTokenView)
+
+    def forget_scratch_token(self, reason: str = "") -> bool:
+        """Let the server forget that token; False when there was none."""
+        return bool(self._post("/scratch-token/forget", StateChange(reason=reason), Moved).moved)
 
     def time(self) -> ServerTime:
         """Ask for the server's clock and version."""

@@ -13,7 +13,7 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress, why_not  # isort: skip
-from justin.cli import files, jobs, places, probes, server  # isort: skip
+from justin.cli import files, jobs, places, probes, tokens, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
@@ -28,6 +28,7 @@ __all__ = [
     "progress",
     "server",
     "stages",
+    "tokens",
     "why_not",
     "workflows",
 ]

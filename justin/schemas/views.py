@@ -111,6 +111,8 @@ class FileView(View):
     creator_jobsub_id: str | None
     size_bytes: int | None
     adler32: str | None
+    url: str | None = None
+    """Where it lies in scratch space; None for what the catalogues know."""
 
 
 class ReplicaView(View):
@@ -348,6 +350,14 @@ class ServerTime(View):
     time: datetime
     version: str
     instance: str
+
+
+class ScratchTokenView(View):
+    """What is told of a user's token for https:// destinations: never the token itself."""
+
+    user: str
+    set_at: datetime
+    expires_at: datetime
 
 
 class Moved(View):

@@ -16,6 +16,7 @@ from justin.schemas.specs import (
     DistanceChange,
     FileSelection,
     QuerySpec,
+    ScratchTokenSpec,
     StageAddition,
     StateChange,
     WorkflowSpec,
@@ -28,6 +29,7 @@ from justin.schemas.views import (
     ProbeView,
     QueryPreview,
     ReplicaView,
+    ScratchTokenView,
     ServerTime,
     SiteView,
     StorageView,
@@ -237,6 +239,25 @@ def _probes(_world: World, request: httpx.Request) -> Any:
     return [probe] if wanted == (SITE, RSE) else []
 
 
+def _set_token(world: World, request: httpx.Request) -> Any:
+    spec, now = _read(request, ScratchTokenSpec), datetime.now(UTC)
+    if spec.expires_at is None:
+        raise InvalidInput("The token does not say when it expires: say it (--hours).")
+    world.scratch_token = ScratchTokenView(user=world.user, set_at=now, expires_at=spec.expires_at)
+    return world.scratch_token
+
+
+def _token(world: World, _request: httpx.Request) -> Any:
+    if world.scratch_token is None:
+        raise NotFound("You have given no token for scratch space: do so with `justin set-token`.")
+    return world.scratch_token
+
+
+def _forget_token(world: World, _request: httpx.Request) -> Any:
+    had, world.scratch_token = world.scratch_token, None
+    return Moved(moved=int(had is not None))
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
@@ -269,6 +290,9 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/distances", _distances),
     ("POST", r"/distances", _set_distance),
     ("GET", r"/probes", _probes),
+    ("POST", r"/scratch-token", _set_token),
+    ("GET", r"/scratch-token", _token),
+    ("POST", r"/scratch-token/forget", _forget_token),
 ]
 
 
