@@ -182,6 +182,19 @@ class Logs(BaseModel):
     """For how many such times after the present one datasets are made ahead."""
 
 
+class Archive(BaseModel):
+    """Where workflows go that ended long ago."""
+
+    directory: Path | None = None
+    """That agents and the API see; nothing is archived without it."""
+    after_days: Annotated[float, Field(ge=0)] = 90.0
+    """How long after its end a workflow is archived."""
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    """How many rows leave the hot tables in one transaction."""
+    most_workflows: Annotated[int, Field(ge=1)] = 500
+    """How many are archived in one cycle."""
+
+
 class Problems(BaseModel):
     """When a workflow is paused by the system."""
 
@@ -332,6 +345,7 @@ class Settings(BaseSettings):
     outputs: Outputs = Outputs()
     scratch: Scratch = Scratch()
     logs: Logs = Logs()
+    archive: Archive = Archive()
     problems: Problems = Problems()
     sites: Sites = Sites()
     nodes: Nodes = Nodes()

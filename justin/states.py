@@ -136,6 +136,7 @@ class EventType(StrEnum):
     WORKFLOW_FINISHING = "workflow_finishing"
     WORKFLOW_FINISHED = "workflow_finished"
     WORKFLOW_FAILED = "workflow_failed"
+    WORKFLOW_ARCHIVED = "workflow_archived"
 
     FILE_ADDED = "file_added"
     FILE_LOCATED = "file_located"

@@ -93,6 +93,8 @@ class WorkflowView(View):
     refind_until: datetime | None = None
     warnings: list[str] = []
     """What its owner should know: tags that moved, repositories that are gone or cannot be given as a whole."""
+    archived_at: datetime | None = None
+    """When it left for the archive; None while it has not."""
     stages: list[StageView] = []
 
 

@@ -54,12 +54,20 @@ def _create_workflow(world: World, request: httpx.Request) -> Any:
 
 
 def _list_workflows(world: World, request: httpx.Request) -> Any:
-    views = [each.view for each in world.workflows.values()]
+    archived = request.url.params.get("archived") == "true"
+    views = [each.view for each in world.workflows.values() if bool(each.view.archived_at) == archived]
     return _newest_first(request, views, "workflow_id", _matching(request, "state", "user", "scope", "campaign_id"))
 
 
 def _one_workflow(world: World, _request: httpx.Request, workflow_id: str) -> Any:
     return shown.workflow_view(world, world.workflow(int(workflow_id)))
+
+
+def _workflow_spec(world: World, _request: httpx.Request, workflow_id: str) -> Any:
+    workflow = world.workflow(int(workflow_id))
+    view = workflow.view
+    said = {name: getattr(view, name) for name in WorkflowSpec.model_fields if hasattr(view, name)}
+    return WorkflowSpec.model_validate({**said, "stages": workflow.stages})
 
 
 def _change_workflow(world: World, request: httpx.Request, workflow_id: str, act: str) -> Any:
@@ -262,6 +270,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
     ("GET", r"/workflows/(\d+)", _one_workflow),
+    ("GET", r"/workflows/(\d+)/spec", _workflow_spec),
     ("POST", r"/workflows/(\d+)/(submit|pause|restart|finish)", _change_workflow),
     ("POST", r"/workflows/(\d+)/stages", _add_stage),
     ("GET", r"/workflows/(\d+)/stages", _list_stages),

@@ -63,6 +63,7 @@ def upgrade() -> None:
         ["workflow_id"],
         postgresql_where=sa.text("emptied_at IS NULL"),
     )
+    op.create_index("ix_archived_workflows_campaign_id", "archived_workflows", ["campaign_id"])
 
 
 def downgrade() -> None:
