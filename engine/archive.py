@@ -6,6 +6,7 @@ cycle that is killed anywhere leaves the rest to the next.
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ def archive_workflows(runtime: Runtime) -> Archived:
     settings = runtime.settings.archive
     if settings.directory is None:
         return Archived()
+    archive_objects.clean(settings.directory, time.time())
     with runtime.session() as session:
         left = archives.to_empty(session)
     rows = sum(_empty(runtime, workflow_id) for workflow_id in left)

@@ -21,7 +21,7 @@ from engine.errors import Unavailable
 
 SCHEMA: Final = 1
 FIRST, LAST = "archive", "end"
-_BLOCK_BYTES: Final = 1 << 20
+ABANDONED_SECONDS: Final = 3600.0
 
 Sections = Iterable[tuple[str, Iterable[str]]]
 """Each kind with its values, in JSON; they are asked for once, one after the other."""
@@ -103,9 +103,12 @@ def read(location: str, sections: Mapping[str, int], kind: str) -> Iterator[Any]
         raise Unavailable(f"The archive's {location} cannot be read: {error}") from error
 
 
-def remove(location: str) -> None:
-    """Delete an object that nothing names."""
-    _path(location).unlink(missing_ok=True)
+def clean(directory: Path, now: float) -> None:
+    """Delete what writers left unfinished that died; one that lives has written within the hour."""
+    for unfinished in directory.glob(".*.new"):
+        with suppress(FileNotFoundError):
+            if now - unfinished.stat().st_mtime > ABANDONED_SECONDS:
+                unfinished.unlink()
 
 
 def _write(raw: IO[bytes], sections: Sections) -> tuple[dict[str, int], dict[str, int]]:

@@ -1,25 +1,23 @@
 """What is shown of archived workflows: read from their objects, as the API shows workflows that are not archived."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from engine import archive_objects
 from engine.errors import NotFound, WrongState
 from engine.runtime import Runtime
 from justin.schemas.explanations import Explanation, PoolVerdict, StageExplanation
 from justin.schemas.specs import WorkflowSpec
-from justin.schemas.views import DatasetView, EventView, FileView, JobView, ReplicaView, StageView, View, WorkflowView
+from justin.schemas.views import DatasetView, EventView, FileView, JobView, ReplicaView, StageView, WorkflowView
 from models.database import Session
 from models.queries import archives, events
 from models.queries.archives import Located
 from models.queries.events import EventFilter
 from models.queries.files import FileFilter
 from models.queries.jobs import JobFilter
-
-Shown = TypeVar("Shown", bound=View)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +60,47 @@ class Archive:
 
     def datasets(self) -> list[DatasetView]:
         """Show the datasets of the outputs."""
-        return list(self._views("dataset", DatasetView))
+        return [DatasetView.model_validate(dataset) for dataset in self._lines("dataset")]
 
     def files(self, wanted: FileFilter, limit: int, after: int) -> list[FileView]:
         """Show files as `models.queries.files.list_files` does; `after` is the key of the last one seen."""
-        found = self._views("file", FileView)
+        found = self._lines("file")
         if after:
             _skip(found, after)
-        return list(islice((file for file in found if _is_wanted(file, wanted)), limit))
+        return [FileView.model_validate(file) for file in islice(_fitting(found, _of_file(wanted)), limit)]
 
     def replicas(self, dids: Sequence[str]) -> list[ReplicaView]:
         """Show the copies of files."""
         asked = set(dids)
-        return [replica for replica in self._views("replica", ReplicaView) if replica.did in asked]
+        found = (replica for replica in self._lines("replica") if replica["did"] in asked)
+        return [ReplicaView.model_validate(replica) for replica in found]
 
     def jobs(self, wanted: JobFilter, limit: int, after: int | None) -> list[JobView]:
         """Show jobs, newest first; `after` is the key of the last one seen."""
-        found = (
-            job
-            for job in self._views("job", JobView)
-            if (after is None or job.job_id < after)
-            and _fits(wanted.stage_id, job.stage_id)
-            and _fits(wanted.state, job.state)
-            and _fits(wanted.site, job.site)
-        )
-        return list(islice(found, limit))
+        conditions = {"stage_id": wanted.stage_id, "state": wanted.state, "site": wanted.site}
+        found = (job for job in self._lines("job") if after is None or job["job_id"] < after)
+        return [JobView.model_validate(job) for job in islice(_fitting(found, conditions), limit)]
 
     def events(
         self, session: Session, wanted: EventFilter, limit: int, after: int | None, *, oldest_first: bool
     ) -> list[EventView]:
         """Show events as `models.queries.events.list_events` does, with what happened since the object was written."""
-        kept = (event for event in self._views("event", EventView) if _is_event_wanted(event, wanted))
+        kept = _fitting(self._lines("event"), _of_event(wanted))
         last = self.located.last_event_id
         if oldest_first:
-            early = deque((event for event in kept if event.event_id > (after or 0)), maxlen=limit)
+            # They are stored newest first; no more of them are kept than are shown.
+            early = deque((event for event in kept if event["event_id"] > (after or 0)), maxlen=limit)
             late = events.list_events(session, wanted, limit, max(after or 0, last), oldest_first=True)
-            return [*reversed(early), *late][:limit]
+            return [*map(EventView.model_validate, reversed(early)), *late][:limit]
         late = [event for event in events.list_events(session, wanted, limit, after) if event.event_id > last]
-        rest = (event for event in kept if after is None or event.event_id < after)
-        return [*late, *islice(rest, limit - len(late))]
+        rest = (event for event in kept if after is None or event["event_id"] < after)
+        return [*late, *map(EventView.model_validate, islice(rest, limit - len(late)))]
 
     def explain(self, number: int | None) -> Explanation:
         """Say how the workflow ended: nothing of it waits any more. Raises `NotFound`."""
         chosen = self.stages() if number is None else [self.stage(number)]
         told = [_explained(self.located.view, stage) for stage in chosen]
         return Explanation(workflow_id=self.workflow_id, site=None, file=None, stages=told)
-
-    def _views(self, kind: str, shape: type[Shown]) -> Iterator[Shown]:
-        return (shape.model_validate(value) for value in self._lines(kind))
 
     def _lines(self, kind: str) -> Iterator[Any]:
         return archive_objects.read(self.located.location, self.located.sections, kind)
@@ -130,29 +121,25 @@ def refuse(runtime: Runtime, workflow_id: int) -> None:
         )
 
 
-def _skip(found: Iterator[FileView], after: int) -> None:
+def _skip(found: Iterator[Any], after: int) -> None:
     for file in found:
-        if file.file_id == after:
+        if file["file_id"] == after:
             return
 
 
-def _fits(wanted: object, value: object) -> bool:
-    return wanted is None or wanted == value
+def _fitting(found: Iterator[Any], conditions: Mapping[str, object]) -> Iterator[Any]:
+    """Leave out what does not fit, before a view is made of it: that takes far longer; None fits everything."""
+    asked = {name: value for name, value in conditions.items() if value is not None}
+    return (each for each in found if all(each[name] == value for name, value in asked.items()))
 
 
-def _is_wanted(file: FileView, wanted: FileFilter) -> bool:
-    pairs = ((wanted.stage_id, file.stage_id), (wanted.state, file.state), (wanted.did, file.did))
-    return all(_fits(asked, value) for asked, value in pairs)
+def _of_file(wanted: FileFilter) -> dict[str, object]:
+    return {"stage_id": wanted.stage_id, "state": wanted.state, "did": wanted.did}
 
 
-def _is_event_wanted(event: EventView, wanted: EventFilter) -> bool:
-    pairs = (
-        (wanted.stage_id, event.stage_id),
-        (wanted.job, event.jobsub_id),
-        (wanted.did, event.did),
-        (wanted.event_type, event.event_type),
-    )
-    return all(_fits(asked, value) for asked, value in pairs)
+def _of_event(wanted: EventFilter) -> dict[str, object]:
+    of_job = {"stage_id": wanted.stage_id, "jobsub_id": wanted.job}
+    return {**of_job, "did": wanted.did, "event_type": wanted.event_type}
 
 
 def _explained(workflow: WorkflowView, stage: StageView) -> StageExplanation:

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -267,6 +268,15 @@ def test_an_object_that_is_away_or_cut_off_is_said_to_be(archiving: Runtime, api
         list(archive_objects.read(path.as_uri(), {"event": path.stat().st_size - 50}, "event"))
     with pytest.raises(Unavailable):
         archive_objects.write(tmp_path / "none", "a", [])
+
+
+def test_what_a_killed_writer_left_is_cleaned_away_once_nobody_writes_it(archiving: Runtime, tmp_path: Path) -> None:
+    old, young = tmp_path / ".w00001-a.new", tmp_path / ".w00001-b.new"
+    for path in (old, young):
+        path.touch()
+    os.utime(old, (0, 0))
+    archive.archive_workflows(archiving)
+    assert list(tmp_path.iterdir()) == [young]
 
 
 def test_every_table_goes_with_workflows_or_is_known_to_stay() -> None:
