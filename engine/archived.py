@@ -33,7 +33,9 @@ class Archive:
 
     def workflow(self) -> WorkflowView:
         """Show the workflow with its stages."""
-        return self.located.view.model_copy(update={"stages": self.stages()})
+        for value in self._lines("workflow"):
+            return WorkflowView.model_validate(value | {"archived_at": self.located.view.archived_at})
+        return self.located.view
 
     def spec(self) -> WorkflowSpec:
         """Return what would make the same workflow anew; raises `NotFound` when that was not kept."""
@@ -43,7 +45,7 @@ class Archive:
 
     def stages(self) -> list[StageView]:
         """Show the stages with their counts."""
-        return [stage for value in self._lines("workflow") for stage in WorkflowView.model_validate(value).stages]
+        return self.workflow().stages
 
     def stage(self, number: int) -> StageView:
         """Show one stage; raises `NotFound`."""
