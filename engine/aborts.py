@@ -1,5 +1,6 @@
 """A wrapper gives its job up."""
 
+from engine import scratch
 from engine.results import ACTOR, MESSAGE_LIMIT
 from justin.schemas.jobs import JobAborted, JobReply
 from justin.states import TERMINAL_JOB_STATES, AbortReason, JobState
@@ -12,6 +13,7 @@ from models.reports import JOBSCRIPT_LOG
 OUTPUT_REASONS = frozenset(
     {
         AbortReason.UPLOAD_FAILED,
+        AbortReason.ACCESS_REFUSED,
         AbortReason.CONFIRM_FAILED,
         AbortReason.OUTPUT_REFUSED,
         AbortReason.METADATA_INVALID,
@@ -28,6 +30,8 @@ def abort(session: Session, job: CallingJob, message: JobAborted) -> JobReply:
     failed_outputs = message.reason in OUTPUT_REASONS and job.state is not JobState.SUBMITTED
     to = JobState.OUTPUTTING_FAILED if failed_outputs else JobState.ABORTED
     results.end_jobs(session, [job.job_id], to, _reason(message))
+    if message.reason is AbortReason.ACCESS_REFUSED and message.rse == scratch.PLACE and job.workflow_id:
+        scratch.pause(session, job.workflow_id, f"The scratch space refused the owner's token. {message.detail}", ACTOR)
     return JobReply(state=to)
 
 

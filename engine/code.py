@@ -11,13 +11,6 @@ from models.code import ResolvedReference, StageCode
 Resolve = Callable[[str, str], Resolved]
 
 
-def check(spec: StageSpec) -> None:
-    """Raise `InvalidInput` for destinations that this version cannot serve."""
-    for output in spec.outputs:
-        if output.to_scratch:
-            raise InvalidInput("Scratch destinations (https://) are not available in this version: name a dataset.")
-
-
 def fetch(host: CodeHost, stages: Sequence[StageSpec]) -> list[StageCode]:
     """Resolve the references of new stages and read their jobscripts, each once, holding no transaction.
 

@@ -79,6 +79,8 @@ def confirm(session: Session, job: CallingJob, message: ConfirmLogs) -> JobReply
         raise WrongState("The job was not told where to put its logs.")
     if offered.state is LogsState.OFFERED:
         target = _offered_target(offered, message)
+        if target.storage_id is None:
+            raise WrongState("The job's logs have no place in scratch space.")
         log_archives.confirm(
             session, job.job_id, target.storage_id, target.url, message.logs.size_bytes, message.logs.adler32
         )

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from engine import error_lines
+from engine import error_lines, scratch
 from engine.runtime import Runtime
 from engine.settings import Problems
 from justin.states import EventType, JobState
@@ -63,11 +63,15 @@ class Paused:
 
 
 def pause_workflows(runtime: Runtime) -> Paused:
-    """Pause the workflows of which most jobs, and enough of them, ended in the same bad way since they last began."""
+    """Pause the workflows of which most jobs, and enough of them, ended in the same bad way since they last began.
+
+    And those whose outputs could not be uploaded, for want of a token.
+    """
     limits = runtime.settings.problems
     with runtime.session() as session:
         found = [(rule, end) for end in problems.jobscript_ends(session) for rule in RULES if breaks(rule, end, limits)]
         paused = [end.workflow_id for rule, end in found if _pause(session, rule, end)]
+    paused += scratch.pause_workflows(runtime, ACTOR)
     for workflow_id in paused:
         LOG.warning("workflow %s is paused", workflow_id)
     return Paused(tuple(paused))

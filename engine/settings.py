@@ -162,6 +162,15 @@ class Outputs(BaseModel):
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
+class Scratch(BaseModel):
+    """Outputs that go to https:// addresses, with their owners' tokens."""
+
+    key_file: Path | None = None
+    """Holds the keys that seal the tokens in the database, one a line, the newest first; none are taken without it."""
+    least_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How long a token must still be good for when outputs are to be uploaded with it."""
+
+
 class Logs(BaseModel):
     """The logs.tgz that each job stores."""
 
@@ -171,6 +180,19 @@ class Logs(BaseModel):
     """How long the rules live that keep the datasets of logs, each made for 1,000,000 seconds."""
     periods_ahead: Annotated[int, Field(ge=0, le=10)] = 2
     """For how many such times after the present one datasets are made ahead."""
+
+
+class Archive(BaseModel):
+    """Where workflows go that ended long ago."""
+
+    directory: Path | None = None
+    """That agents and the API see; nothing is archived without it."""
+    after_days: Annotated[float, Field(ge=0)] = 90.0
+    """How long after its end a workflow is archived."""
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    """How many rows leave the hot tables in one transaction."""
+    most_workflows: Annotated[int, Field(ge=1)] = 500
+    """How many are archived in one cycle."""
 
 
 class Problems(BaseModel):
@@ -321,7 +343,9 @@ class Settings(BaseSettings):
     watch: Watch = Watch()
     job_logs: JobLogs = JobLogs()
     outputs: Outputs = Outputs()
+    scratch: Scratch = Scratch()
     logs: Logs = Logs()
+    archive: Archive = Archive()
     problems: Problems = Problems()
     sites: Sites = Sites()
     nodes: Nodes = Nodes()

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine import classads, code, containers, input_queries, rights
+from engine import classads, code, containers, input_queries, rights, scratch
 from engine.errors import InvalidInput, NotFound, WrongState
 from engine.rights import Act, Caller
 from engine.runtime import Runtime
@@ -65,6 +65,9 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
             return made
         terms = _check_terms(session, caller, submission.spec)
         known = _check_stages(session, submission.spec.stages)
+        scratch.check(
+            session, runtime.settings.scratch, caller.user_id, submission.spec.stages, submit=submission.submit
+        )
     stages = containers.confine(submission.spec.stages, terms.quota, runtime.settings.containers)
     if submission.submit:
         _check_links([_passes_on(stage) for stage in submission.spec.stages])
@@ -87,6 +90,7 @@ def add_stage(runtime: Runtime, caller: Caller, workflow_id: int, spec: StageSpe
         draft = _draft_with_room(session, caller, workflow_id)
         terms = _check_scope(session, caller, draft.scope)
         known = _check_stages(session, [spec])
+        scratch.check(session, runtime.settings.scratch, caller.user_id, [spec], submit=False)
     (confined,) = containers.confine([spec], terms.quota, runtime.settings.containers)
     (fetched,) = code.fetch(runtime.code, [confined])
     with runtime.session() as session:
@@ -113,6 +117,8 @@ def submit_workflow(runtime: Runtime, caller: Caller, workflow_id: int, reason: 
         if draft.state in {WorkflowState.SUBMITTED, WorkflowState.RUNNING}:
             return
         terms = _check_scope(session, caller, draft.scope)
+        if submissions.uses_scratch(session, workflow_id):
+            scratch.require(session, runtime.settings.scratch, draft.user_id, submit=True)
     _check_links(draft.passes_on)
     input_queries.check(runtime, draft.mql, terms.max_input_files, terms.quota)
     with runtime.session() as session:
@@ -161,8 +167,6 @@ def _check_scope(session: Session, caller: Caller, scope: str) -> ScopeTerms:
 
 def _check_stages(session: Session, stages: list[StageSpec]) -> Places:
     """Raise `InvalidInput` for a place that is not known; return the keys of those named."""
-    for spec in stages:
-        code.check(spec)
     sites = {site for spec in stages for site in spec.sites}
     storages = {rse for spec in stages for rse in (*spec.output_rses, *spec.input_rses)}
     known = submissions.places(session, sites, storages)

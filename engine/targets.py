@@ -17,9 +17,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address at a storage where an output may be put."""
+    """An address at a storage, or in scratch space, where an output may be put."""
 
-    storage_id: int
+    storage_id: int | None
+    """None in scratch space."""
     rse: str
     url: str
 
@@ -27,9 +28,12 @@ class Target:
         """Say it as it is kept for a repetition."""
         return asdict(self)
 
-    def offer(self) -> UploadTarget:
-        """Say it as the wrapper reads it."""
-        return UploadTarget(rse=self.rse, protocol=urlsplit(self.url).scheme, url=self.url)
+    def offer(self, token: str = "") -> UploadTarget:
+        """Say it as the wrapper reads it; the token is for scratch space, and no other place is told it."""
+        protocol = urlsplit(self.url).scheme
+        return UploadTarget(
+            rse=self.rse, protocol=protocol, url=self.url, token=token if self.storage_id is None else ""
+        )
 
 
 def choose(

@@ -1,8 +1,9 @@
 """What is shown of workflows, put together from what the database is asked; `instance` is part of datasets' names."""
 
-from engine import dataset_names
+from engine import dataset_names, scratch
 from engine.dataset_names import Pattern
 from engine.errors import NotFound
+from engine.scratch import Owner
 from justin.schemas.views import OutputView, StageView, WorkflowView
 from models.database import Session
 from models.queries import stages, workflows
@@ -48,5 +49,8 @@ def _stage(scope: str, row: StageRow, instance: str) -> StageView:
 
 def _output(scope: str, stage_row: StageRow, row: OutputRow, instance: str) -> OutputView:
     values = {name: getattr(row, name) for name in OutputView.model_fields if name != "dataset"}
+    if scratch.is_scratch(row.destination):
+        owner = Owner(scope, stage_row.workflow_id, stage_row.stage_number)
+        return OutputView(**values, dataset=scratch.directory(row.destination, owner, instance))
     pattern = Pattern(stage_row.workflow_id, stage_row.stage_number, row.pattern_id, row.destination)
     return OutputView(**values, dataset=f"{scope}:{dataset_names.destination(pattern, instance)}")

@@ -1,21 +1,21 @@
 """The Python API: one method for each thing the server can do."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from justin import config, following, waiting
-from justin.errors import BadReply
+from justin.calls import Calls
 from justin.schemas.explanations import Explanation
 from justin.schemas.specs import (
     CampaignSpec,
     DistanceChange,
     FileSelection,
     QuerySpec,
+    ScratchTokenSpec,
     StageAddition,
     StageSpec,
     StateChange,
@@ -37,6 +37,7 @@ from justin.schemas.views import (
     ProbeView,
     QueryPreview,
     ReplicaView,
+    ScratchTokenView,
     ServerTime,
     SiteView,
     StageView,
@@ -46,12 +47,8 @@ from justin.schemas.views import (
 from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobState, WorkflowState
 from justin.transport import Patience, Repeat, Transport
 
-PAGE_ITEMS = 500
 
-Reply = TypeVar("Reply")
-
-
-class Client:
+class Client(Calls):
     """A user's way to one justIN server.
 
     Every method may raise the errors of `justin.errors`. Lists are iterators that fetch further pages as they are
@@ -106,11 +103,22 @@ class Client:
         user: str | None = None,
         scope: str | None = None,
         campaign_id: int | None = None,
+        archived: bool = False,
         limit: int | None = None,
     ) -> Iterator[WorkflowView]:
-        """List workflows, newest first."""
-        params = {"state": state, "user": user, "scope": scope, "campaign_id": campaign_id}
+        """List workflows, newest first; those in the archive instead when asked."""
+        params = {
+            "state": state,
+            "user": user,
+            "scope": scope,
+            "campaign_id": campaign_id,
+            "archived": archived or None,
+        }
         return self._pages("/workflows", Page[WorkflowView], params, limit)
+
+    def workflow_spec(self, workflow_id: int) -> WorkflowSpec:
+        """Get what would make the same workflow anew."""
+        return self._get(f"/workflows/{workflow_id}/spec", WorkflowSpec)
 
     def submit_workflow(self, workflow_id: int, reason: str = "") -> WorkflowView:
         """Submit a draft."""
@@ -296,6 +304,18 @@ class Client:
         """Ask whom the server takes the caller for."""
         return self._get("/whoami", Identity)
 
+    def set_scratch_token(self, spec: ScratchTokenSpec) -> ScratchTokenView:
+        """Give the token with which the caller's jobs upload to https:// destinations."""
+        return self._post("/scratch-token", spec, ScratchTokenView, repeat=Repeat.ALWAYS)
+
+    def scratch_token(self) -> ScratchTokenView:
+        """Ask until when that token is good."""
+        return self._get("/scratch-token", ScratchTokenView)
+
+    def forget_scratch_token(self, reason: str = "") -> bool:
+        """Let the server forget that token; False when there was none."""
+        return bool(self._post("/scratch-token/forget", StateChange(reason=reason), Moved).moved)
+
     def time(self) -> ServerTime:
         """Ask for the server's clock and version."""
         return self._get("/time", ServerTime)
@@ -336,47 +356,3 @@ class Client:
         selection = FileSelection(stage_id=stage_id, dids=list(dids))
         # Failing or retrying the same files twice changes nothing more, but the second answer would count none.
         return self._post(f"/workflows/{workflow_id}/files/{act}", selection, Moved).moved
-
-    def _get(self, path: str, shape: type[Reply], params: Mapping[str, Any] | None = None) -> Reply:
-        return self._read(self._transport.request("GET", path, params=params), shape)
-
-    def _post(
-        self,
-        path: str,
-        message: BaseModel,
-        shape: type[Reply],
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeat: Repeat = Repeat.IF_NOT_DONE,
-    ) -> Reply:
-        content = message.model_dump_json(exclude_unset=True).encode()
-        response = self._transport.request("POST", path, params=params, content=content, headers=headers, repeat=repeat)
-        return self._read(response, shape)
-
-    def _read(self, response: httpx.Response, shape: type[Reply]) -> Reply:
-        try:
-            return TypeAdapter(shape).validate_json(response.content)
-        except ValidationError as error:
-            raise BadReply(
-                f"{response.request.url} gave an answer that this version of the client cannot read: {error}"
-            ) from error
-
-    def _pages(
-        self,
-        path: str,
-        shape: type[Page[Reply]],
-        filters: Mapping[str, Any],
-        limit: int | None,
-        after: int | None = None,
-    ) -> Iterator[Reply]:
-        """Yield the items of page after page, until `limit`."""
-        left = limit
-        while left is None or left > 0:
-            size = PAGE_ITEMS if left is None else min(left, PAGE_ITEMS)
-            page = self._get(path, shape, {**filters, "limit": size, "after": after})
-            yield from page.items
-            left = None if left is None else left - len(page.items)
-            after = page.next_after
-            if after is None:
-                return

@@ -56,6 +56,22 @@ def load_workflow(path: str | Path) -> WorkflowSpec:
     return spec
 
 
+def workflow_text(spec: WorkflowSpec) -> str:
+    """Return the workflow file that makes a workflow, with its jobscripts in it."""
+    said = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.dump(said, Dumper=_ReadableDumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _ReadableDumper(yaml.SafeDumper):
+    """Writes texts of several lines as such."""
+
+
+_ReadableDumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
 def _parsed(document: _Document) -> Any:
     try:
         with document.path.open("rb") as file:

@@ -92,6 +92,7 @@ class AbortReason(StrEnum):
     METADATA_INVALID = "metadata_invalid"
     OUTPUT_REFUSED = "output_refused"
     UPLOAD_FAILED = "upload_failed"
+    ACCESS_REFUSED = "access_refused"
     CONFIRM_FAILED = "confirm_failed"
     STOPPED = "stopped"
     WRAPPER_ERROR = "wrapper_error"
@@ -129,11 +130,13 @@ class EventType(StrEnum):
     PAUSED_JOBSCRIPT_ERRORS = "paused_jobscript_errors"
     PAUSED_NO_INPUT_REQUESTED = "paused_no_input_requested"
     PAUSED_NONE_PROCESSED = "paused_none_processed"
+    PAUSED_NO_SCRATCH_ACCESS = "paused_no_scratch_access"
     WORKFLOW_RESTARTED = "workflow_restarted"
     WORKFLOW_CANCELLED = "workflow_cancelled"
     WORKFLOW_FINISHING = "workflow_finishing"
     WORKFLOW_FINISHED = "workflow_finished"
     WORKFLOW_FAILED = "workflow_failed"
+    WORKFLOW_ARCHIVED = "workflow_archived"
 
     FILE_ADDED = "file_added"
     FILE_LOCATED = "file_located"
@@ -149,6 +152,7 @@ class EventType(StrEnum):
     OUTPUT_UPLOADED = "output_uploaded"
     OUTPUT_REGISTERED = "output_registered"
     OUTPUT_PASSED_ON = "output_passed_on"
+    OUTPUT_IN_SCRATCH = "output_in_scratch"
     OUTPUT_DROPPED = "output_dropped"
 
     JOB_SUBMITTED = "job_submitted"
@@ -171,6 +175,8 @@ class EventType(StrEnum):
 
     NODE_AVOIDED = "node_avoided"
     DISTANCE_CHANGED = "distance_changed"
+    SCRATCH_ACCESS_GIVEN = "scratch_access_given"
+    SCRATCH_ACCESS_WITHDRAWN = "scratch_access_withdrawn"
 
     PROBE_READ_OK = "probe_read_ok"
     PROBE_READ_FAILED = "probe_read_failed"

@@ -1,4 +1,4 @@
-"""Events of what is not a move: things that come into being."""
+"""Events of what is not a move: things that come into being, and tokens that come and go."""
 
 from typing import Final
 
@@ -12,6 +12,8 @@ NEW_EVENTS: Final = frozenset(
         EventType.WORKFLOW_CREATED,
         EventType.STAGE_CREATED,
         EventType.CAMPAIGN_CREATED,
+        EventType.SCRATCH_ACCESS_GIVEN,
+        EventType.SCRATCH_ACCESS_WITHDRAWN,
     }
 )
 

@@ -67,6 +67,15 @@ class Replica(SQLModel, table=True):
     """For copies brought online from tape; null when always there."""
 
 
+class ScratchFile(SQLModel, table=True):
+    """Where an output lies that no catalogue is told of."""
+
+    __tablename__ = "scratch_files"
+
+    file_id: int = Field(primary_key=True, sa_type=BigInteger)
+    url: str
+
+
 class Placement(SQLModel, table=True):
     """A set of storages from which files can be read; a stage's inputs have few different ones."""
 

@@ -97,6 +97,11 @@ FILE_EVENTS: Final[Mapping[tuple[FileState, FileState], EventType]] = {
     **dict.fromkeys(product((FileState.RECORDED, FileState.UPLOADED), [FileState.DROPPED]), EventType.OUTPUT_DROPPED),
 }
 
+SCRATCH_EVENTS: Final[Mapping[tuple[FileState, FileState], EventType]] = {
+    (FileState.UPLOADED, FileState.OUTPUT): EventType.OUTPUT_IN_SCRATCH,
+}
+"""What a move is told as for an output of which no catalogue is told."""
+
 JOB_EVENTS: Final[Mapping[tuple[JobState, JobState], EventType]] = {
     (source, target): EventType(f"job_{target}") for source, targets in JOB_MOVES.items() for target in targets
 }
@@ -124,6 +129,7 @@ PROBLEM_EVENTS: Final = frozenset(
         EventType.PAUSED_JOBSCRIPT_ERRORS,
         EventType.PAUSED_NO_INPUT_REQUESTED,
         EventType.PAUSED_NONE_PROCESSED,
+        EventType.PAUSED_NO_SCRATCH_ACCESS,
     }
 )
 """What a pause by the system is told as: one for each thing that a user would fix differently."""
@@ -151,6 +157,11 @@ class Reason:
 def move_files(session: Session, ids: Sequence[int], to: FileState, because: Reason) -> list[int]:
     """Move the files that may become `to`, log each move, and return those that moved."""
     return _move(session, _MOVE_FILES, ids, to, because, FILE_EVENTS)
+
+
+def keep_in_scratch(session: Session, ids: Sequence[int], because: Reason) -> list[int]:
+    """Let uploaded outputs of which no catalogue is told be outputs, log each, and return those that moved."""
+    return _move(session, _MOVE_FILES, ids, FileState.OUTPUT, because, SCRATCH_EVENTS)
 
 
 def move_jobs(session: Session, ids: Sequence[int], to: JobState, because: Reason) -> list[int]:

@@ -132,6 +132,7 @@ def finish_jobs(session: Session, job_ids: Sequence[int]) -> Finished:
     if passed_on:
         placements.place_files(session, passed_on)
     because = Reason(ACTOR)
+    results.keep_scratch(session, sorted({job_id for job_id, _, _ in told}), because)
     return Finished(
         moves.move_files(session, kept, FileState.OUTPUT, because),
         moves.move_files(session, passed_on, FileState.UNALLOCATED, because),

@@ -54,6 +54,17 @@ class Session(SQLModel, table=True):
     revoked_at: datetime | None = moment(default=None)
 
 
+class ScratchToken(SQLModel, table=True):
+    """What lets jobs of a user write into scratch space, sealed with a key that is not in the database."""
+
+    __tablename__ = "scratch_tokens"
+
+    user_id: int = Field(foreign_key="users.user_id", primary_key=True)
+    sealed: bytes
+    expires_at: datetime = moment()
+    set_at: datetime = now()
+
+
 class Quota(SQLModel, table=True):
     """A Rucio account on whose behalf scopes are processed, with its limits and its share."""
 

@@ -21,6 +21,7 @@ _RECORDED_OUTPUTS = load("recorded_outputs")
 _CONFIRM_OUTPUTS = load("confirm_outputs")
 _OUTPUTS_MADE = load("outputs_made")
 _FORGET_OUTPUTS = load("forget_outputs")
+_SCRATCH_OUTPUTS = load("scratch_outputs")
 
 _UNREGISTERED: Final = moves.sources(moves.FILE_MOVES, FileState.DROPPED)
 _OF_THE_JOB: Final = [state for state in FileState if state is not FileState.DROPPED]
@@ -62,7 +63,8 @@ class ConfirmedOutput:
     """Where an output lies, and how long its upload took."""
 
     file_id: int
-    storage_id: int
+    storage_id: int | None
+    """None in scratch space."""
     pfn: str
     seconds: float
 
@@ -127,17 +129,26 @@ def confirm_outputs(
 def finish_job(session: Session, job_id: int, because: Reason) -> bool:
     """Finish a job whose outputs are all confirmed; False when it may not finish, and then nothing changes.
 
-    Without outputs its inputs are processed at once; else when the last of the outputs is registered. Raises
+    Without outputs that are to be registered its inputs are processed at once; else when the last of those is. Raises
     ValueError when an output is recorded and not confirmed.
     """
     if not lock_jobs(session, [job_id], JobState.FINISHED):
         return False
     if _made(session, [job_id], [FileState.RECORDED]):
         raise ValueError(f"job {job_id} has outputs that are not confirmed")
-    if not _made(session, [job_id], _OF_THE_JOB):
+    if len(_made(session, [job_id], _OF_THE_JOB)) == len(_SCRATCH_OUTPUTS.ids(session, job_ids=[job_id])):
+        keep_scratch(session, [job_id], because)
         held = [file_id for file_id, _, _ in _held(session, [job_id])]
         moves.move_files(session, held, FileState.PROCESSED, because)
     return bool(moves.move_jobs(session, [job_id], JobState.FINISHED, because))
+
+
+def keep_scratch(session: Session, job_ids: Sequence[int], because: Reason) -> list[int]:
+    """Let the uploaded outputs of jobs that lie in scratch space be outputs, and return them.
+
+    To be called with the jobs locked, when nothing of theirs is left to be registered: their outputs count together.
+    """
+    return moves.keep_in_scratch(session, _SCRATCH_OUTPUTS.ids(session, job_ids=list(job_ids)), because)
 
 
 def end_jobs(session: Session, job_ids: Sequence[int], to: JobState, because: Reason) -> list[int]:

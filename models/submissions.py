@@ -9,7 +9,7 @@ from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from justin.schemas.specs import SECONDS_PER_DAY, GpuSpec, OutputSpec, StageSpec, WorkflowSpec
+from justin.schemas.specs import SCRATCH_SCHEME, SECONDS_PER_DAY, GpuSpec, OutputSpec, StageSpec, WorkflowSpec
 from justin.states import WorkflowState
 from models.code import ResolvedReference, StageCode, watch
 from models.database import Session
@@ -246,6 +246,16 @@ def lock_workflow(session: Session, workflow_id: int) -> Draft | None:
     if row is None:
         return None
     return Draft(workflow_id, row.user_id, row.state, row.scope, row.mql, _links(session, workflow_id))
+
+
+def uses_scratch(session: Session, workflow_id: int) -> bool:
+    """Say whether outputs of a workflow go to https:// addresses."""
+    statement = (
+        select(StageOutput.output_id)
+        .join(Stage, col(Stage.stage_id) == col(StageOutput.stage_id))
+        .where(Stage.workflow_id == workflow_id, col(StageOutput.destination).startswith(SCRATCH_SCHEME))
+    )
+    return session.exec(statement).first() is not None
 
 
 def begin_finding(session: Session, workflow_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models import factory, files, jobs, people, places, records, workflows
+from models import archives, factory, files, jobs, people, places, records, workflows
 
-MODULES = (factory, files, jobs, people, places, records, workflows)
+MODULES = (archives, factory, files, jobs, people, places, records, workflows)
 metadata = SQLModel.metadata

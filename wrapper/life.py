@@ -182,7 +182,7 @@ class Life:
         try:
             return upload.upload_all(upload.plans(found, reply["uploads"]), self._job.ca_path, heartbeat.check)
         except NoTargetError as error:
-            raise AbortError("upload_failed", error, rse=error.rse) from error
+            raise AbortError(error.reason, error, rse=error.rse) from error
 
     def _confirm(self, stored: List[Stored], patience: Patience) -> Json:
         try:

@@ -10,6 +10,10 @@ class UploadError(Exception):
     """An output could not be put where it was to go."""
 
 
+class AccessRefusedError(UploadError):
+    """The place does not take the token, or not for this."""
+
+
 class Target(NamedTuple):
     """One place where an output may be put."""
 

@@ -9,7 +9,7 @@ from wrapper import directory, webdav, xrootd
 from wrapper.heartbeat import StoppedError
 from wrapper.log import say
 from wrapper.outputs import Output
-from wrapper.targets import Parcel, Target, UploadError
+from wrapper.targets import AccessRefusedError, Parcel, Target, UploadError
 
 Json = Dict[str, Any]
 Put = Callable[[Parcel, Target], None]
@@ -32,10 +32,11 @@ SLOWEST_BYTES_PER_SECOND = 1024 * 1024
 class NoTargetError(Exception):
     """None of an output's targets took it."""
 
-    def __init__(self, name: str, rse: str, failures: List[str]) -> None:
-        """Keep the last target's name."""
+    def __init__(self, name: str, rse: str, failures: List[str], *, access_refused: bool = False) -> None:
+        """Keep the last target's name, and whether it was the token that it did not take."""
         super().__init__("{} could not be put anywhere: {}".format(name, "; ".join(failures) or "it has no targets"))
         self.rse = rse
+        self.reason = "access_refused" if access_refused else "upload_failed"
 
 
 class Stored(NamedTuple):
@@ -113,16 +114,19 @@ def upload(plan: Plan, ca_path: str) -> Stored:
     timeout_seconds = max(SHORTEST_TIMEOUT_SECONDS, plan.output.size_bytes / SLOWEST_BYTES_PER_SECOND)
     parcel = Parcel(plan.output, ca_path, timeout_seconds)
     failures: List[str] = []
+    refused = False
     for target in plan.targets:
         start = time.monotonic()
         try:
             put(parcel, target)
         except UploadError as error:
+            refused = isinstance(error, AccessRefusedError)
             failures.append("{}: {}".format(target.rse, error))
             say("upload of {} to {} failed: {}".format(plan.output.name, target.rse, error))
         else:
             return Stored(parcel, target, time.monotonic() - start)
-    raise NoTargetError(plan.output.name, plan.targets[-1].rse if plan.targets else "", failures)
+    last = plan.targets[-1].rse if plan.targets else ""
+    raise NoTargetError(plan.output.name, last, failures, access_refused=refused)
 
 
 def put(parcel: Parcel, target: Target) -> None:

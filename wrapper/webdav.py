@@ -3,17 +3,18 @@
 import posixpath
 import zlib
 from http import HTTPStatus
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple, Type
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from wrapper import expecting, web
 from wrapper.log import say
-from wrapper.targets import Parcel, Target, UploadError, compare
+from wrapper.targets import AccessRefusedError, Parcel, Target, UploadError, compare
 
 MOST_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 STORED = {200, 201, 204}
 NO_PARENT = {404, 409}
+NO_RIGHT = {401, 403}
 CALL_SECONDS = 120.0
 
 
@@ -61,12 +62,17 @@ def _put(parcel: Parcel, url: str, token: str) -> Tuple[int, bool]:
 
 def _verify(parcel: Parcel, url: str, token: str, status: int) -> None:
     if status not in STORED:
-        raise UploadError("PUT of {} was answered {}".format(_shown(url), status))
+        raise _refusal(status)("PUT of {} was answered {}".format(_shown(url), status))
     reply = _call("HEAD", url, parcel, token, {"Want-Digest": "adler32"})
     if reply.status != HTTPStatus.OK:
         raise UploadError("HEAD of {} was answered {}".format(_shown(url), reply.status))
     length = reply.headers.get("content-length", "")
     compare(int(length) if length.isdigit() else None, _adler32(reply.headers), parcel, _shown(url))
+
+
+def _refusal(status: int) -> Type[UploadError]:
+    """Tell a token that is refused from all else that goes wrong: its owner can mend that."""
+    return AccessRefusedError if status in NO_RIGHT else UploadError
 
 
 def _adler32(headers: Dict[str, str]) -> Optional[str]:
@@ -89,7 +95,7 @@ def _make_collections(parcel: Parcel, url: str, token: str) -> None:
         reply = _call("MKCOL", url + "/", parcel, token)
     # 405: it is there already, perhaps since another job made it a moment ago.
     if reply.status not in STORED | {405}:
-        raise UploadError("MKCOL of {} was answered {}".format(_shown(url), reply.status))
+        raise _refusal(reply.status)("MKCOL of {} was answered {}".format(_shown(url), reply.status))
 
 
 def _clean(parcel: Parcel, target: Target) -> None:

@@ -18,6 +18,7 @@ _COLUMNS: list[Column[FileView]] = [
     Column("Tries", lambda each: str(each.allocations), right=True),
     Column("Size", lambda each: size(each.size_bytes), right=True, detail=True),
     Column("Job", lambda each: each.jobsub_id or each.creator_jobsub_id or ""),
+    Column("URL", lambda each: each.url or "", detail=True),
 ]
 
 _REPLICA_COLUMNS: list[Column[ReplicaView]] = [

@@ -14,7 +14,7 @@ from justin.cli.stage_options import StageOptions
 from justin.cli.tables import Column
 from justin.cli.workflow_options import CampaignId, WorkflowOptions
 from justin.client import Client
-from justin.document import load_workflow
+from justin.document import load_workflow, workflow_text
 from justin.schemas.specs import StageSpec
 from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
@@ -124,6 +124,7 @@ def show_workflows(
     user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Of this user only.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="In this scope only.")] = None,
     campaign_id: CampaignId = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Those in the archive instead.")] = False,
     limit: Limit = 100,
 ) -> None:
     """List workflows, newest first."""
@@ -131,5 +132,25 @@ def show_workflows(
     if chosen is not None:
         session.screen.table(COLUMNS, [session.client.workflow(chosen)])
         return
-    listed = session.client.workflows(state=state, user=user, scope=scope, campaign_id=campaign_id, limit=limit + 1)
+    listed = session.client.workflows(
+        state=state, user=user, scope=scope, campaign_id=campaign_id, archived=archived, limit=limit + 1
+    )
     session.screen.table(COLUMNS, listed, limit)
+
+
+@command("write-workflow")
+def write_workflow(
+    session: Session,
+    workflow: WorkflowChoice,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Write it there instead of to the standard output.")
+    ] = None,
+) -> None:
+    """Write the file that makes the same workflow anew, also of one in the archive; to be changed and submitted."""
+    spec = session.client.workflow_spec(workflow.chosen())
+    text = workflow_text(spec)
+    if file is None:
+        session.screen.say(text.rstrip("\n"), spec)
+        return
+    file.write_text(text, encoding="utf-8")
+    session.screen.say(f"{file} makes such a workflow: justin submit {file}", spec)

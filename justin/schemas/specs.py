@@ -14,9 +14,12 @@ from justin.schemas.base import Message, RSEName, Scope, SiteName, Text
 MAX_JOBSCRIPT_BYTES = 1 << 20
 MAX_STAGES = 99
 MAX_REPOSITORIES = 20
+MAX_ADDRESS = 1000
 SECONDS_PER_DAY = 86_400
 
 _PATTERN = r"^[A-Za-z0-9*_.-]+$"
+SCRATCH_SCHEME = "https://"
+_SCRATCH = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?(/[A-Za-z0-9._~+=@,-]*)*")
 _DATASET_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _RESERVED_ENVIRONMENT = re.compile(r"JUSTIN_.*|HOME|X509_USER_PROXY|CUDA_VISIBLE_DEVICES|BEARER_TOKEN.*")
 
@@ -47,7 +50,9 @@ class OutputSpec(Message):
     @field_validator("destination")
     @classmethod
     def _destination_is_known_form(cls, value: str) -> str:
-        if value and not value.startswith("https://") and not _DATASET_PREFIX.fullmatch(value):
+        if value.startswith(SCRATCH_SCHEME):
+            _check_scratch(value)
+        elif value and not _DATASET_PREFIX.fullmatch(value):
             raise ValueError(
                 "a destination is a dataset name of letters, digits, '_', '.', '-', or an https:// address"
             )
@@ -56,7 +61,7 @@ class OutputSpec(Message):
     @property
     def to_scratch(self) -> bool:
         """Whether it goes to scratch space instead of Rucio."""
-        return self.destination.startswith("https://")
+        return self.destination.startswith(SCRATCH_SCHEME)
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
@@ -298,6 +303,15 @@ class FileSelection(Message):
     dids: Annotated[list[DID], Field(max_length=100_000)] = []
 
 
+class ScratchTokenSpec(Message):
+    """The token with which a user's jobs upload to https:// destinations."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=16_384, pattern=r"^[!-~]+$")] = Field(repr=False)
+    expires_at: AwareDatetime | None = None
+    """Until when it is good; needed for a token that does not say so itself."""
+    reason: Text = ""
+
+
 class DistanceChange(Message):
     """How far a storage is from a site, as a person says it."""
 
@@ -339,6 +353,13 @@ def check_links(passes_on: Sequence[bool]) -> None:
             raise ValueError(
                 f"stage {number} has no output for the next stage, so stage {number + 1} would wait for ever"
             )
+
+
+def _check_scratch(address: str) -> None:
+    if not _SCRATCH.fullmatch(address) or {".", ".."} & set(address.split("/")) or len(address) > MAX_ADDRESS:
+        raise ValueError(
+            "an https:// destination is a host and a path of letters, digits, and any of '._~+=@,-', without a query"
+        )
 
 
 def end_of_day(day: str) -> datetime:

@@ -93,6 +93,8 @@ class WorkflowView(View):
     refind_until: datetime | None = None
     warnings: list[str] = []
     """What its owner should know: tags that moved, repositories that are gone or cannot be given as a whole."""
+    archived_at: datetime | None = None
+    """When it left for the archive; None while it has not."""
     stages: list[StageView] = []
 
 
@@ -111,6 +113,8 @@ class FileView(View):
     creator_jobsub_id: str | None
     size_bytes: int | None
     adler32: str | None
+    url: str | None = None
+    """Where it lies in scratch space; None for what the catalogues know."""
 
 
 class ReplicaView(View):
@@ -348,6 +352,14 @@ class ServerTime(View):
     time: datetime
     version: str
     instance: str
+
+
+class ScratchTokenView(View):
+    """What is told of a user's token for https:// destinations: never the token itself."""
+
+    user: str
+    set_at: datetime
+    expires_at: datetime
 
 
 class Moved(View):

@@ -16,6 +16,7 @@ from justin.schemas.specs import (
     DistanceChange,
     FileSelection,
     QuerySpec,
+    ScratchTokenSpec,
     StageAddition,
     StateChange,
     WorkflowSpec,
@@ -28,6 +29,7 @@ from justin.schemas.views import (
     ProbeView,
     QueryPreview,
     ReplicaView,
+    ScratchTokenView,
     ServerTime,
     SiteView,
     StorageView,
@@ -52,12 +54,20 @@ def _create_workflow(world: World, request: httpx.Request) -> Any:
 
 
 def _list_workflows(world: World, request: httpx.Request) -> Any:
-    views = [each.view for each in world.workflows.values()]
+    archived = request.url.params.get("archived") == "true"
+    views = [each.view for each in world.workflows.values() if bool(each.view.archived_at) == archived]
     return _newest_first(request, views, "workflow_id", _matching(request, "state", "user", "scope", "campaign_id"))
 
 
 def _one_workflow(world: World, _request: httpx.Request, workflow_id: str) -> Any:
     return shown.workflow_view(world, world.workflow(int(workflow_id)))
+
+
+def _workflow_spec(world: World, _request: httpx.Request, workflow_id: str) -> Any:
+    workflow = world.workflow(int(workflow_id))
+    view = workflow.view
+    said = {name: getattr(view, name) for name in WorkflowSpec.model_fields if hasattr(view, name)}
+    return WorkflowSpec.model_validate({**said, "stages": workflow.stages})
 
 
 def _change_workflow(world: World, request: httpx.Request, workflow_id: str, act: str) -> Any:
@@ -237,10 +247,30 @@ def _probes(_world: World, request: httpx.Request) -> Any:
     return [probe] if wanted == (SITE, RSE) else []
 
 
+def _set_token(world: World, request: httpx.Request) -> Any:
+    spec, now = _read(request, ScratchTokenSpec), datetime.now(UTC)
+    if spec.expires_at is None:
+        raise InvalidInput("The token does not say when it expires: say it (--hours).")
+    world.scratch_token = ScratchTokenView(user=world.user, set_at=now, expires_at=spec.expires_at)
+    return world.scratch_token
+
+
+def _token(world: World, _request: httpx.Request) -> Any:
+    if world.scratch_token is None:
+        raise NotFound("You have given no token for scratch space: do so with `justin set-token`.")
+    return world.scratch_token
+
+
+def _forget_token(world: World, _request: httpx.Request) -> Any:
+    had, world.scratch_token = world.scratch_token, None
+    return Moved(moved=int(had is not None))
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", r"/workflows", _create_workflow),
     ("GET", r"/workflows", _list_workflows),
     ("GET", r"/workflows/(\d+)", _one_workflow),
+    ("GET", r"/workflows/(\d+)/spec", _workflow_spec),
     ("POST", r"/workflows/(\d+)/(submit|pause|restart|finish)", _change_workflow),
     ("POST", r"/workflows/(\d+)/stages", _add_stage),
     ("GET", r"/workflows/(\d+)/stages", _list_stages),
@@ -269,6 +299,9 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/distances", _distances),
     ("POST", r"/distances", _set_distance),
     ("GET", r"/probes", _probes),
+    ("POST", r"/scratch-token", _set_token),
+    ("GET", r"/scratch-token", _token),
+    ("POST", r"/scratch-token/forget", _forget_token),
 ]
 
 

@@ -10,7 +10,7 @@ from justin.errors import InvalidInput, NotFound, WrongState
 from justin.schemas import inputs
 from justin.schemas.inputs import InputKind
 from justin.schemas.specs import CampaignSpec, FileSelection, StageSpec, WorkflowSpec
-from justin.schemas.views import CampaignView, EventView, FileView, JobView, WorkflowView
+from justin.schemas.views import CampaignView, EventView, FileView, JobView, ScratchTokenView, WorkflowView
 from justin.states import EventType, FileState, JobState, WorkflowState
 
 MIB = 1 << 20
@@ -80,6 +80,7 @@ class World:
     logs: dict[str, str] = field(default_factory=dict)
     """What the jobscripts of jobs have written, by the job; a line where nothing is said."""
     by_key: dict[str, int] = field(default_factory=dict)
+    scratch_token: ScratchTokenView | None = None
     begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def workflow(self, workflow_id: int) -> Workflow:

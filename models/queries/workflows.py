@@ -10,9 +10,12 @@ from sqlmodel import col, select
 from justin.schemas.views import WorkflowView
 from justin.states import WorkflowState
 from models import code
+from models.archives import ArchivedWorkflow
 from models.database import Session
 from models.people import User
 from models.workflows import Workflow
+
+_NOT_COLUMNS = {"user", "stages", "warnings", "archived_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,10 @@ def one_workflow(session: Session, workflow_id: int) -> WorkflowView | None:
 def list_workflows(
     session: Session, wanted: WorkflowFilter, limit: int, after: int | None = None
 ) -> list[WorkflowView]:
-    """List workflows without their stages, newest first; `after` is the key of the last one seen."""
+    """List workflows that are not archived, without their stages, newest first.
+
+    `after` is the key of the last one seen.
+    """
     conditions = {
         col(Workflow.state): wanted.state,
         col(User.name): wanted.user,
@@ -42,6 +48,9 @@ def list_workflows(
         col(Workflow.campaign_id): wanted.campaign_id,
     }
     statement = _workflows().where(*(column == value for column, value in conditions.items() if value is not None))
+    # They leave these tables in many small steps, the workflow itself last.
+    leaving = select(ArchivedWorkflow.workflow_id).where(col(ArchivedWorkflow.emptied_at).is_(None))
+    statement = statement.where(col(Workflow.workflow_id).not_in(leaving))
     if after is not None:
         statement = statement.where(col(Workflow.workflow_id) < after)
     found = session.execute(statement.order_by(col(Workflow.workflow_id).desc()).limit(limit)).all()
@@ -59,6 +68,5 @@ def _shown(session: Session, rows: Sequence[Row[Any]]) -> list[WorkflowView]:
 
 def _row(row: Row[Any], warnings: Mapping[int, list[str]]) -> WorkflowView:
     workflow, user = row
-    added = {"user", "stages", "warnings"}
-    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in added}
+    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in _NOT_COLUMNS}
     return WorkflowView(**values, user=user, warnings=warnings.get(workflow.workflow_id, []))

@@ -1,4 +1,5 @@
--- Outputs lie where their job says: they become copies of files, to be told to the catalogues.
+-- Outputs lie where their job says: they become copies of files, to be told to the catalogues. Those in scratch space
+-- are at no storage, and nobody is told of them.
 -- Called by results.confirm_outputs. Index: files_made.
 -- moves: file, recorded -> uploaded
 -- moves: outbox, (new) -> waiting
@@ -26,6 +27,14 @@ placed AS (
     SELECT place.file_id, place.storage_id, place.pfn
     FROM moved
     JOIN place USING (file_id)
+    WHERE place.storage_id IS NOT NULL
+),
+scratched AS (
+    INSERT INTO scratch_files (file_id, url)
+    SELECT place.file_id, place.pfn
+    FROM moved
+    JOIN place USING (file_id)
+    WHERE place.storage_id IS NULL
 ),
 said AS (
     DELETE FROM recorded_outputs AS said
@@ -40,6 +49,7 @@ posted AS (
     FROM moved
     JOIN place USING (file_id)
     JOIN said USING (file_id)
+    WHERE place.storage_id IS NOT NULL
     ORDER BY moved.file_id
 ),
 logged AS (

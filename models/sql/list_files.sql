@@ -42,9 +42,10 @@ output AS (
     LIMIT %(limit)s
 )
 SELECT file.file_id, file.workflow_id, file.stage_number, file.did, file.state, file.allocations,
-       holder.jobsub_id, creator.jobsub_id, file.size_bytes, file.adler32
+       holder.jobsub_id, creator.jobsub_id, file.size_bytes, file.adler32, scratch.url
 FROM (SELECT * FROM input UNION ALL SELECT * FROM output) AS file
 LEFT JOIN jobs AS holder ON holder.job_id = file.job_id
 LEFT JOIN jobs AS creator ON creator.job_id = file.creator_job_id
+LEFT JOIN scratch_files AS scratch ON scratch.file_id = file.file_id
 ORDER BY file.stage_number NULLS LAST, file.did
 LIMIT %(limit)s

@@ -13,6 +13,7 @@ from engine.runtime import Runtime
 from flows.worker.deployments import Deployment, deployments, load
 
 AGENTS = {
+    "archive",
     "finder",
     "job_factory",
     "job_watch",

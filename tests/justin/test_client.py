@@ -15,7 +15,7 @@ from justin import (
     WorkflowState,
     errors,
 )
-from justin.client import PAGE_ITEMS
+from justin.calls import PAGE_ITEMS
 from justin.schemas.views import WorkflowView
 from justin.testing import MockServer
 from justin.transport import Patience

@@ -90,6 +90,7 @@ def test_every_event_type_has_a_writer() -> None:
     tables: tuple[Mapping[Any, EventType], ...] = (
         moves.WORKFLOW_EVENTS,
         moves.FILE_EVENTS,
+        moves.SCRATCH_EVENTS,
         moves.JOB_EVENTS,
         moves.LOGS_EVENTS,
     )

@@ -25,11 +25,16 @@ class Chain:
     caller: Caller
     rows: Rows
 
-    def submit(self, jobscript: str, mql: str, *patterns: str, wall_seconds: int = 60, max_allocations: int = 6) -> int:
+    def submit(
+        self, jobscript: str, mql: str, *patterns: str | OutputSpec, wall_seconds: int = 60, max_allocations: int = 6
+    ) -> int:
         """Make a workflow of one stage, find its files, and put its jobs into the pool."""
         stage = StageSpec(
             jobscript=jobscript,
-            outputs=[OutputSpec(pattern=pattern, lifetime_days=1) for pattern in patterns],
+            outputs=[
+                pattern if isinstance(pattern, OutputSpec) else OutputSpec(pattern=pattern, lifetime_days=1)
+                for pattern in patterns
+            ],
             wall_seconds=wall_seconds,
             rss_mib=500,
             max_distance=100,

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from engine import archived
 from engine.errors import InvalidInput
 from justin.schemas.views import EventView, Page
 from justin.states import EventType
@@ -33,6 +34,8 @@ def several(
     if did is not None and workflow_id is None:
         raise InvalidInput("To see the events of a file, give workflow_id with did.")
     wanted = EventFilter(workflow_id, stage_id, job, did, event_type)
+    archive = archived.find(runtime, workflow_id) if workflow_id else None
+    listed = archive.events if archive else events.list_events
     with runtime.session() as session:
-        rows = events.list_events(session, wanted, limit + 1, after, oldest_first=oldest_first)
+        rows = listed(session, wanted, limit + 1, after, oldest_first=oldest_first)
     return page(rows, limit, lambda row: row.event_id)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from engine import archived
 from engine.errors import NotFound
 from justin.schemas.views import JobLogView, JobView, Page
 from justin.states import JobState
@@ -27,8 +28,12 @@ def several(
     after: After = None,
 ) -> Page[JobView]:
     """List jobs, newest first."""
+    wanted = JobFilter(workflow_id, stage_id, state, site)
+    archive = archived.find(runtime, workflow_id) if workflow_id else None
+    if archive:
+        return page(archive.jobs(wanted, limit + 1, after), limit, lambda row: row.job_id)
     with runtime.session() as session:
-        rows = jobs.list_jobs(session, JobFilter(workflow_id, stage_id, state, site), limit + 1, after)
+        rows = jobs.list_jobs(session, wanted, limit + 1, after)
     return page(rows, limit, lambda row: row.job_id)
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from engine import submission, viewing
+from engine import archived, submission, viewing
 from engine.errors import NotFound
 from justin.schemas.specs import StageAddition
 from justin.schemas.views import OutputView, StageView
@@ -26,6 +26,9 @@ def add(runtime: Running, caller: Calling, workflow_id: WorkflowId, addition: St
 @router.get("")
 def several(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list[StageView]:  # noqa: ARG001  closed to strangers
     """List the stages of a workflow with their counts."""
+    archive = archived.find(runtime, workflow_id)
+    if archive:
+        return archive.stages()
     with runtime.session() as session:
         return viewing.stage_list(session, workflow_id, runtime.settings.instance)
 
@@ -33,6 +36,9 @@ def several(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list[
 @router.get("/{stage_id}")
 def one(runtime: Running, caller: Calling, workflow_id: WorkflowId, stage_id: StageNumber) -> StageView:  # noqa: ARG001  as above
     """Show a stage with its counts; `stage_id` is its number in the workflow."""
+    archive = archived.find(runtime, workflow_id)
+    if archive:
+        return archive.stage(stage_id)
     with runtime.session() as session:
         return viewing.stage(session, workflow_id, stage_id, runtime.settings.instance)
 
@@ -46,6 +52,9 @@ def outputs(runtime: Running, caller: Calling, workflow_id: WorkflowId, stage_id
 @router.get("/{stage_id}/jobscript", response_class=PlainTextResponse)
 def jobscript(runtime: Running, caller: Calling, workflow_id: WorkflowId, stage_id: StageNumber) -> PlainTextResponse:  # noqa: ARG001  as above
     """Give the text of a stage's jobscript."""
+    archive = archived.find(runtime, workflow_id)
+    if archive:
+        return PlainTextResponse(archive.jobscript(stage_id))
     with runtime.session() as session:
         text = stages.jobscript(session, workflow_id, stage_id)
     if text is None:

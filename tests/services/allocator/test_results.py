@@ -213,7 +213,13 @@ def test_results_come_after_the_start(runtime: Runtime, calling: Calling, method
 def test_an_abort_gives_the_inputs_back(held: Running, reason: AbortReason) -> None:
     said = {"reason": reason.value, "detail": "no space", "rse": "CERN", "jobscript_log": "log"}
     first = held.job.call("job_aborted", **said).json()
-    of_outputs = reason.value in {"upload_failed", "confirm_failed", "output_refused", "metadata_invalid"}
+    of_outputs = reason.value in {
+        "upload_failed",
+        "access_refused",
+        "confirm_failed",
+        "output_refused",
+        "metadata_invalid",
+    }
     assert first == {"state": "outputting_failed" if of_outputs else "aborted"}
     assert set(held.files.values()) == {"unallocated"}
     assert "no space" in held.row.state_message
