@@ -36,6 +36,7 @@ def add(
     event = Event(
         event_type=event_type,
         actor=because.actor,
+        source=because.source,
         workflow_id=workflow_id,
         campaign_id=campaign_id,
         stage_id=stage_id,

@@ -23,6 +23,8 @@ AGENTS = {
     "sites",
     "storages",
     "probes",
+    "publisher",
+    "partitions",
 }
 
 

@@ -66,10 +66,10 @@ def datasets(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list
 @router.post("/files/fail")
 def fail(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
     """Give up inputs that are not processed yet."""
-    return Moved(moved=steering.fail_files(runtime, caller, workflow_id, chosen))
+    return Moved(moved=steering.fail_files(runtime, caller, workflow_id, chosen, chosen.reason))
 
 
 @router.post("/files/retry")
 def retry(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
     """Look again for inputs that failed or had no copy."""
-    return Moved(moved=steering.retry_files(runtime, caller, workflow_id, chosen))
+    return Moved(moved=steering.retry_files(runtime, caller, workflow_id, chosen, chosen.reason))
