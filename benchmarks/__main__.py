@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.report import Report
 
-NAMES = ("claim", "finder", "pool", "sites", "wrapper")
+NAMES = ("claim", "events", "finder", "pool", "sites", "wrapper")
 """Each is a module here with a function `measure(*, quick)`."""
 
 

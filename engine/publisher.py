@@ -67,12 +67,17 @@ def publish(runtime: Runtime, sink: EventSink) -> Published:
             leases.release(session, lease, holder)
 
 
-def settled(runtime: Runtime, beyond: int) -> int:
-    """Return up to which event nothing can appear any more, waiting a moment for it to be after `beyond`."""
+def settled(runtime: Runtime, beyond: int, enough: int) -> int:
+    """Return up to which event nothing can appear any more, waiting a moment for it to be after `beyond`.
+
+    It is not looked at whether it could be after `enough` events more than that.
+    """
     give_up = time.monotonic() + SETTLE_SECONDS
     while True:
         with runtime.session() as session:
             known = horizon.advance(session)
+        if known.event_id >= beyond + enough:
+            return known.event_id
         has_fence = known.fence > known.event_id and not known.is_foreign
         if not has_fence:
             with runtime.session() as session:
@@ -87,9 +92,9 @@ def _publish_batch(runtime: Runtime, sink: EventSink) -> Published:
         progress = sinks.progress(session, sink.name)
     if not progress.is_due:
         return Published(sink.name)
-    wanted = EventFilter(up_to=settled(runtime, progress.event_id))
+    batch = runtime.settings.publisher.batch
+    wanted = EventFilter(up_to=settled(runtime, progress.event_id, batch))
     with runtime.session() as session:
-        batch = runtime.settings.publisher.batch
         events = stored.list_events(session, wanted, batch, progress.event_id, oldest_first=True)
     if not events:
         return Published(sink.name)
