@@ -1,6 +1,6 @@
 -- A page of events, newest or oldest first.
--- Called by models/queries/events.py, which fills in the order, what lies beyond the page before, and the filters.
--- Index: of each filter its own (events_workflow, events_site and so on), else events_pkey; all end in the id.
+-- Called by models/queries/events.py, which fills in the order, the bounds and the filters.
+-- Index: that of the first filter which has one (events_workflow, events_site and so on), else events_pkey.
 -- moves: nothing
 SELECT event.event_id, event.event_type, event.time, event.actor, event.workflow_id, stage.stage_number, file.did,
        job.jobsub_id, site.name, event.entry_name, storage.name, event.seconds, event.details, event.source
@@ -8,8 +8,8 @@ FROM (
     -- The page first, and then its names.
     SELECT *
     FROM events AS event
-    WHERE event.event_id /* beyond */ %(after)s /* filters */
-    ORDER BY event.event_id /* order */
+    WHERE /* conditions */
+    ORDER BY /* page_order */
     LIMIT %(limit)s
 ) AS event
 LEFT JOIN stages AS stage ON stage.stage_id = event.stage_id
