@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.report import Report
 
-NAMES = ("claim", "finder", "outbox", "pool", "sites", "wrapper")
+NAMES = ("claim", "events", "finder", "outbox", "pool", "sites", "wrapper")
 """Each is a module here with a function `measure(*, quick)`."""
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from engine.errors import NotAllowed
+from justin.states import Source
+from models.moves import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,12 @@ class Caller:
     name: str
     groups: frozenset[str] = frozenset()
     is_admin: bool = False
+    source: Source = Source.API
+    """By which way the person asks."""
+
+    def because(self, message: str = "") -> Reason:
+        """Say that the caller did it, and why."""
+        return Reason(self.name, message, source=self.source)
 
 
 class Role(StrEnum):

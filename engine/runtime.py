@@ -8,6 +8,7 @@ from engine.code_ports import CodeHost
 from engine.pilots import PilotFactories
 from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
 from engine.settings import Settings
+from engine.sinks import EventSink
 from models import database
 from models.database import Database, Session
 
@@ -23,6 +24,8 @@ class Runtime:
     pool: BatchPool
     factories: PilotFactories
     code: CodeHost
+    sinks: tuple[EventSink, ...] = ()
+    """Who is told of events; Prefect, when it is, comes beside them."""
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from engine.code_settings import Git
+from engine.event_settings import Events, Publisher
 
 
 class Database(BaseModel):
@@ -352,6 +353,8 @@ class Settings(BaseSettings):
     containers: Containers = Containers()
     probes: Probes = Probes()
     git: Git = Git()
+    events: Events = Events()
+    publisher: Publisher = Publisher()
 
     @classmethod
     def settings_customise_sources(

@@ -30,7 +30,7 @@ def steer(session: Session, caller: Caller, workflow_id: int, to: WorkflowState,
     if workflow.state is to or (to is WorkflowState.CANCELLING and workflow.state in _ENDING):
         return
     moved = not _is_first_start(workflow, to) and moves.move_workflows(
-        session, [workflow_id], to, Reason(caller.name, reason)
+        session, [workflow_id], to, caller.because(reason)
     )
     if not moved:
         raise WrongState(f"The workflow {workflow_id} is {workflow.state}: it cannot become {to}.")
@@ -40,12 +40,12 @@ def fail_files(runtime: Runtime, caller: Caller, workflow_id: int, chosen: FileS
     """Give up inputs that are not processed yet, and return how many."""
     with runtime.session() as session:
         _own(session, caller, workflow_id)
-    return _move_all(runtime, workflow_id, chosen, _FAILABLE, FileState.FAILED, Reason(caller.name, reason))
+    return _move_all(runtime, workflow_id, chosen, _FAILABLE, FileState.FAILED, caller.because(reason))
 
 
 def retry_files(runtime: Runtime, caller: Caller, workflow_id: int, chosen: FileSelection, reason: str = "") -> int:
     """Look again for inputs that failed or had no copy, and return how many."""
-    because = Reason(caller.name, reason)
+    because = caller.because(reason)
     with runtime.session() as session:
         workflow = _own(session, caller, workflow_id)
         if workflow.state not in _WITH_FILES - {WorkflowState.CANCELLING}:

@@ -124,14 +124,14 @@ def submit_workflow(runtime: Runtime, caller: Caller, workflow_id: int, reason: 
     with runtime.session() as session:
         draft = _own_draft(session, caller, workflow_id)
         _check_links(draft.passes_on)
-        _submit(session, workflow_id, Reason(caller.name, reason))
+        _submit(session, workflow_id, caller.because(reason))
 
 
 def create_campaign(session: Session, caller: Caller, spec: CampaignSpec) -> int:
     """Make a campaign and return its key."""
     rights.check(caller, Act.CREATE_CAMPAIGN)
     campaign_id = submissions.insert_campaign(session, caller.user_id, spec.name, spec.description)
-    events.add(session, EventType.CAMPAIGN_CREATED, Reason(caller.name), campaign_id=campaign_id)
+    events.add(session, EventType.CAMPAIGN_CREATED, caller.because(), campaign_id=campaign_id)
     return campaign_id
 
 
@@ -202,7 +202,7 @@ def _refinding(spec: WorkflowSpec, now: datetime) -> Refinding | None:
 
 
 def _store(session: Session, caller: Caller, submission: Submission, stages: list[_Stage]) -> int:
-    spec, because = submission.spec, Reason(caller.name)
+    spec, because = submission.spec, caller.because()
     workflow_id = submissions.insert_workflow(session, caller.user_id, spec, _refinding(spec, datetime.now(UTC)))
     if submission.key and not submissions.remember_submission(
         session, caller.user_id, submission.key, submission.sha256, workflow_id
@@ -220,7 +220,7 @@ def _store_stage(session: Session, caller: Caller, mql: str, workflow_id: int, n
     far, wanted = inputs.parse(mql).kind is InputKind.MONTE_CARLO, stage.spec.max_distance
     max_distance = wanted if wanted is not None else FAR if far else 0
     stage_id = submissions.insert_stage(session, workflow_id, number, stage.spec, stage.code, max_distance, stage.known)
-    events.add(session, EventType.STAGE_CREATED, Reason(caller.name), workflow_id=workflow_id, stage_id=stage_id)
+    events.add(session, EventType.STAGE_CREATED, caller.because(), workflow_id=workflow_id, stage_id=stage_id)
 
 
 def _submit(session: Session, workflow_id: int, because: Reason) -> None:

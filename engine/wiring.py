@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from engine.adapters import event_sinks
 from engine.adapters.condor import CondorPool
 from engine.adapters.git_mirrors import GitMirrors
 from engine.adapters.metacat import MetaCat
@@ -43,4 +44,5 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         pool=CondorPool(settings.pool) if settings.pool.kind == "condor" else ProcessPool(settings.pool.directory),
         factories=PilotFactory(settings.sites),
         code=GitMirrors(settings.git),
+        sinks=event_sinks.made(settings.publisher, settings.instance),
     )

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Self
 from urllib.parse import quote
 
@@ -44,7 +45,7 @@ from justin.schemas.views import (
     StorageView,
     WorkflowView,
 )
-from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobState, WorkflowState
+from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobState, Source, WorkflowState
 from justin.transport import Patience, Repeat, Transport
 
 
@@ -62,10 +63,16 @@ class Client(Calls):
         instance: str = "",
         patience: Patience | None = None,
         carrier: httpx.BaseTransport | None = None,
+        source: Source = Source.API,
     ) -> None:
-        """Find the server as `justin.config` says; nothing is sent yet. `carrier` replaces the network in tests."""
+        """Find the server as `justin.config` says; nothing is sent yet. `carrier` replaces the network in tests.
+
+        `source` is what events will say of the way by which a person has acted.
+        """
         self.configuration = config.load(url, instance)
-        self._transport = Transport(self.configuration.url, patience=patience or Patience(), carrier=carrier)
+        self._transport = Transport(
+            self.configuration.url, patience=patience or Patience(), carrier=carrier, source=source
+        )
 
     def __enter__(self) -> Self:
         """Give itself; closed at the end of the block."""
@@ -209,13 +216,17 @@ class Client(Calls):
         params = {"stage_id": stage_id, "did": did}
         return self._pages(f"/workflows/{workflow_id}/replicas", Page[ReplicaView], params, limit)
 
-    def fail_files(self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = ()) -> int:
+    def fail_files(
+        self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = (), reason: str = ""
+    ) -> int:
         """Give up waiting files, all or some by DID; returns how many."""
-        return self._select(workflow_id, "fail", stage_id, dids)
+        return self._select(workflow_id, "fail", stage_id, dids, reason)
 
-    def retry_files(self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = ()) -> int:
+    def retry_files(
+        self, workflow_id: int, stage_id: int | None = None, dids: Sequence[str] = (), reason: str = ""
+    ) -> int:
         """Try failed and not found files again, all or some by DID; returns how many."""
-        return self._select(workflow_id, "retry", stage_id, dids)
+        return self._select(workflow_id, "retry", stage_id, dids, reason)
 
     def preview(self, mql: str) -> QueryPreview:
         """Ask what a query would find now."""
@@ -268,23 +279,26 @@ class Client(Calls):
         jobsub_id: str | None = None,
         did: str | None = None,
         event_type: EventType | None = None,
+        site: str | None = None,
+        entry: str | None = None,
+        rse: str | None = None,
+        user: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         oldest_first: bool = False,
         after: int | None = None,
         limit: int | None = None,
     ) -> Iterator[EventView]:
         """List what happened, newest first; a file's events need its workflow.
 
-        `after` goes on where another list of that order ended, at the event of that id.
+        `user` is the person that did it, from `since` on and before `until`, aware times. `after` goes on where another
+        list of that order ended, at the event of that id.
         """
-        params = {
-            "workflow_id": workflow_id,
-            "stage_id": stage_id,
-            "job": jobsub_id,
-            "did": did,
-            "event_type": event_type,
-            "oldest_first": oldest_first,
-        }
-        return self._pages("/events", Page[EventView], params, limit, after)
+        places = {"site": site, "entry": entry, "rse": rse}
+        times = {"since": since and since.isoformat(), "until": until and until.isoformat()}
+        params = {"workflow_id": workflow_id, "stage_id": stage_id, "job": jobsub_id, "did": did, "user": user}
+        order = {"event_type": event_type, "oldest_first": oldest_first}
+        return self._pages("/events", Page[EventView], params | places | times | order, limit, after)
 
     # Campaigns and the server itself
 
@@ -352,7 +366,7 @@ class Client(Calls):
         message = StateChange(reason=reason)
         return self._post(f"/workflows/{workflow_id}/{act}", message, WorkflowView, repeat=Repeat.ALWAYS)
 
-    def _select(self, workflow_id: int, act: str, stage_id: int | None, dids: Sequence[str]) -> int:
-        selection = FileSelection(stage_id=stage_id, dids=list(dids))
+    def _select(self, workflow_id: int, act: str, stage_id: int | None, dids: Sequence[str], reason: str) -> int:
+        selection = FileSelection(stage_id=stage_id, dids=list(dids), reason=reason)
         # Failing or retrying the same files twice changes nothing more, but the second answer would count none.
         return self._post(f"/workflows/{workflow_id}/files/{act}", selection, Moved).moved

@@ -1,6 +1,7 @@
 """The words for what a workflow, a file, a job and an event can be; client and server share them."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class WorkflowState(StrEnum):
@@ -118,6 +119,18 @@ class FactoryLimit(StrEnum):
     POOL_ERROR = "pool_error"
 
 
+class Source(StrEnum):
+    """By which way a person acted."""
+
+    WEB = "web"
+    COMMAND = "command"
+    API = "api"
+
+
+SOURCE_HEADER: Final = "Justin-Source"
+"""The header of a request to the API that says so."""
+
+
 class EventType(StrEnum):
     """What an event tells; `models/moves.py` says which move writes which."""
 
@@ -190,6 +203,8 @@ class EventType(StrEnum):
 
     DATASET_CREATED = "dataset_created"
     DATASET_CLOSED = "dataset_closed"
+
+    EVENT_REFUSED = "event_refused"
 
 
 TERMINAL_WORKFLOW_STATES = frozenset({WorkflowState.FINISHED, WorkflowState.FAILED})

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from justin import __version__
 from justin.errors import BadReply, JustinError, NoConnection, ServerError, Unavailable
 from justin.schemas.views import Problem
+from justin.states import SOURCE_HEADER, Source
 
 API = "/api/v1"
 
@@ -62,6 +63,7 @@ class Transport:
         patience: Patience,
         carrier: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        source: Source = Source.API,
     ) -> None:
         self.url = url
         self._patience = patience
@@ -69,7 +71,11 @@ class Transport:
         self._http = httpx.Client(
             base_url=url + API,
             timeout=httpx.Timeout(patience.reply_seconds, connect=patience.connect_seconds),
-            headers={"User-Agent": f"justin/{__version__}", "Accept": "application/json"},
+            headers={
+                "User-Agent": f"justin/{__version__}",
+                "Accept": "application/json",
+                SOURCE_HEADER: source.value,
+            },
             transport=carrier,
             # A proxy of the environment cannot reach this machine's own loopback address.
             trust_env=not _is_loopback(url),

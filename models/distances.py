@@ -68,6 +68,12 @@ def put(session: Session, distances: Sequence[RuledDistance]) -> int:
 def set_by_hand(session: Session, site: str, rse: str, distance: int | None, because: Reason) -> bool:
     """Set how far a storage is from a site, or with None let the rules say it again; false for unknown places."""
     rows = _SET_DISTANCE.run(
-        session, site=site, rse=rse, distance=distance, actor=because.actor, message=because.message
+        session,
+        site=site,
+        rse=rse,
+        distance=distance,
+        actor=because.actor,
+        source=because.source,
+        message=because.message,
     )
     return bool(rows)

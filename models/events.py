@@ -38,6 +38,7 @@ def add(
     event = Event(
         event_type=event_type,
         actor=because.actor,
+        source=because.source,
         workflow_id=workflow_id,
         campaign_id=campaign_id,
         stage_id=stage_id,

@@ -18,6 +18,7 @@ from justin.states import (
     JobState,
     LogsState,
     OutboxState,
+    Source,
     WorkflowState,
 )
 from models.database import Session
@@ -147,11 +148,13 @@ class Reason:
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+    source: Source | None = None
+    """By which way a person acted; None when it was no person."""
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters that every statement which writes events takes."""
         details = {**self.details, "message": self.message} if self.message else self.details
-        return {"actor": self.actor, "details": jsonb(details or None), "seconds": self.seconds}
+        return {"actor": self.actor, "details": jsonb(details or None), "seconds": self.seconds, "source": self.source}
 
 
 def move_files(session: Session, ids: Sequence[int], to: FileState, because: Reason) -> list[int]:

@@ -1,30 +1,49 @@
 """What happened, what is still to be told to the catalogues, and which agent works on what."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
-from justin.states import EventType, LogsState, OutboxState
-from models.columns import big_key, document, moment, now, words
+from justin.states import EventType, LogsState, OutboxState, Source
+from models.columns import NOW, big_key, document, moment, now, words
+
+NEXT_EVENT_ID: Final = text(
+    "CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('events_event_id_seq'::regclass) END"
+)
+"""The transaction has its number before the event has: `models/horizon.py` relies on it."""
 
 
 class Event(SQLModel, table=True):
-    """One thing that happened; written in the statement that made it happen, never changed."""
+    """One thing that happened; written in the statement that made it happen, never changed.
+
+    The table is kept in partitions by month. Each index ends in the id, so that any filter finds the newest first.
+    """
 
     __tablename__ = "events"
     __table_args__ = (
         Index("events_workflow", "workflow_id", "event_id"),
-        Index("events_file", "file_id", postgresql_where=text("file_id IS NOT NULL")),
-        Index("events_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+        Index("events_type", "event_type", "event_id"),
+        Index("events_time", "time"),
+        Index("events_file", "file_id", "event_id", postgresql_where=text("file_id IS NOT NULL")),
+        Index("events_job", "job_id", "event_id", postgresql_where=text("job_id IS NOT NULL")),
+        Index("events_site", "site_id", "event_id", postgresql_where=text("site_id IS NOT NULL")),
+        Index("events_entry", "entry_name", "event_id", postgresql_where=text("entry_name IS NOT NULL")),
+        Index("events_storage", "storage_id", "event_id", postgresql_where=text("storage_id IS NOT NULL")),
+        Index("events_person", "actor", "event_id", postgresql_where=text("source IS NOT NULL")),
+        {"postgresql_partition_by": "RANGE (time)"},
     )
 
-    event_id: int | None = big_key()
+    event_id: int | None = Field(
+        default=None, primary_key=True, sa_type=BigInteger, sa_column_kwargs={"server_default": NEXT_EVENT_ID}
+    )
+    time: datetime = moment(default=None, primary_key=True, nullable=False, sa_column_kwargs={"server_default": NOW})
     event_type: EventType = Field(sa_type=words(EventType))
-    time: datetime = now()
     actor: str = ""
     """The user, or the component, that did it."""
+    source: Source | None = Field(default=None, sa_type=words(Source))
+    """By which way a person did it; null when it was no person."""
     workflow_id: int | None = None
     campaign_id: int | None = None
     stage_id: int | None = None

@@ -16,6 +16,7 @@ from justin.cli.screen import Screen
 from justin.cli.tables import printable
 from justin.client import Client
 from justin.errors import BadDocument, JustinError, NoConnection, NotAllowed
+from justin.states import Source
 from justin.transport import Patience
 
 app = typer.Typer(
@@ -112,7 +113,7 @@ def _session(common: CommonOptions) -> Iterator[Session]:
     if common.verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger("justin").setLevel(logging.DEBUG)
-    with Client(common.url, instance=common.instance, patience=Patience(tries=4)) as client:
+    with Client(common.url, instance=common.instance, patience=Patience(tries=4), source=Source.COMMAND) as client:
         yield Session(client, Screen(as_json=common.as_json))
 
 

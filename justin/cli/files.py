@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from justin.cli.command import Session, command
-from justin.cli.options import FileDid, Limit, StageId, WorkflowChoice
+from justin.cli.options import FileDid, Limit, Reason, StageId, WorkflowChoice
 from justin.cli.quantities import number, size, utc
 from justin.cli.tables import Column
 from justin.schemas.views import DatasetView, FileView, QueryPreview, ReplicaView
@@ -89,24 +89,34 @@ def show_datasets(session: Session, workflow: WorkflowChoice) -> None:
 
 
 @command("fail-files")
-def fail_files(session: Session, workflow: WorkflowChoice, stage_id: StageId = None, file_did: FileDids = None) -> None:
+def fail_files(
+    session: Session,
+    workflow: WorkflowChoice,
+    stage_id: StageId = None,
+    file_did: FileDids = None,
+    reason: Reason = "",
+) -> None:
     """Give up files that are not processed yet.
 
     All files of the workflow, those of a stage, or single ones.
     """
-    moved = session.client.fail_files(workflow.chosen(), stage_id, file_did or [])
+    moved = session.client.fail_files(workflow.chosen(), stage_id, file_did or [], reason)
     session.screen.say(f"{moved} files are failed now.", {"moved": moved})
 
 
 @command("retry-files")
 def retry_files(
-    session: Session, workflow: WorkflowChoice, stage_id: StageId = None, file_did: FileDids = None
+    session: Session,
+    workflow: WorkflowChoice,
+    stage_id: StageId = None,
+    file_did: FileDids = None,
+    reason: Reason = "",
 ) -> None:
     """Try files again that failed or were not found.
 
     All files of the workflow, those of a stage, or single ones.
     """
-    moved = session.client.retry_files(workflow.chosen(), stage_id, file_did or [])
+    moved = session.client.retry_files(workflow.chosen(), stage_id, file_did or [], reason)
     session.screen.say(f"{moved} files will be tried again.", {"moved": moved})
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -42,13 +43,27 @@ _EVENT_COLUMNS: list[Column[EventView]] = [
     Column("Time (UTC)", lambda each: utc(each.time)),
     Column("Workflow", lambda each: number(each.workflow_id), right=True),
     Column("Stage", lambda each: number(each.stage_id), right=True),
-    Column("File", lambda each: each.did or ""),
-    Column("Job", lambda each: each.jobsub_id or ""),
-    Column("Site", lambda each: each.site or ""),
-    Column("Entry", lambda each: each.entry or "", detail=True),
-    Column("RSE", lambda each: each.rse or "", detail=True),
+    Column("File DID", lambda each: each.did or ""),
+    Column("Jobsub ID", lambda each: each.jobsub_id or ""),
+    Column("Site/Entry", lambda each: "/".join(filter(None, (each.site, each.entry)))),
+    Column("RSE", lambda each: each.rse or ""),
     Column("By", lambda each: each.actor, detail=True),
+    Column("Through", lambda each: each.source or "", detail=True),
+    Column("From", lambda each: _detail(each, "from"), detail=True),
+    Column("To", lambda each: _detail(each, "to"), detail=True),
+    Column("Message", lambda each: _detail(each, "message"), detail=True),
 ]
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+
+
+def _detail(event: EventView, name: str) -> str:
+    value = (event.details or {}).get(name)
+    return "" if value is None else str(value)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None
 
 
 @command("show-jobs")
@@ -81,6 +96,16 @@ def events(
         str | None, typer.Option("--file-did", metavar="SCOPE:NAME", help="A file of that workflow.")
     ] = None,
     event_type: Annotated[EventType | None, typer.Option("--type", help="Of this type only.")] = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="At this site only.")] = None,
+    entry: Annotated[str | None, typer.Option("--entry", metavar="ENTRY", help="Through this entry only.")] = None,
+    rse: Annotated[str | None, typer.Option("--rse", metavar="RSE", help="With this storage only.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="What this person did.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--since", metavar="TIME", formats=_TIMES, help="From then on; UTC.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", metavar="TIME", formats=_TIMES, help="Before then; UTC.")
+    ] = None,
     after: Annotated[
         int | None, typer.Option("--after", metavar="EVENT", min=0, help="Go on where a list ended with this event.")
     ] = None,
@@ -95,6 +120,12 @@ def events(
         jobsub_id=jobsub_id,
         did=file_did,
         event_type=event_type,
+        site=site,
+        entry=entry,
+        rse=rse,
+        user=user,
+        since=_utc(since),
+        until=_utc(until),
         oldest_first=oldest_first,
         after=after,
         limit=limit + 1,

@@ -301,6 +301,7 @@ class FileSelection(Message):
 
     stage_id: Key | None = None
     dids: Annotated[list[DID], Field(max_length=100_000)] = []
+    reason: Text = ""
 
 
 class ScratchTokenSpec(Message):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from justin.states import EventType, FileState, JobState, ProbeState, WorkflowState
+from justin.states import EventType, FileState, JobState, ProbeState, Source, WorkflowState
 
 Item = TypeVar("Item")
 
@@ -184,6 +184,8 @@ class EventView(View):
     rse: str | None
     seconds: float | None
     details: dict[str, Any] | None
+    source: Source | None = None
+    """By which way a person did it; None when it was no person, whose acts have from, to and message in `details`."""
 
 
 class DatasetView(View):

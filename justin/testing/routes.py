@@ -149,7 +149,9 @@ def _job_logs(world: World, request: httpx.Request, jobsub_id: str) -> Any:
 def _list_events(world: World, request: httpx.Request) -> Any:
     if "did" in request.url.params and "workflow_id" not in request.url.params:
         raise InvalidInput("To see the events of a file, give workflow_id with did.")
-    fits = _matching(request, "workflow_id", "stage_id", "did", "event_type", job="jobsub_id")
+    fits = _matching(
+        request, "workflow_id", "stage_id", "did", "event_type", "site", "entry", "rse", job="jobsub_id", user="actor"
+    )
     listed = _in_order if request.url.params.get("oldest_first") == "true" else _newest_first
     return listed(request, world.events, "event_id", fits)
 

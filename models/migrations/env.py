@@ -1,6 +1,7 @@
 """What Alembic runs to bring a database to a schema, or to write the next migration."""
 
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -8,6 +9,8 @@ from sqlalchemy import Connection, Engine, Enum, String
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.tables import metadata
+
+PARTITION: Final = re.compile(r"events_(first|default|\d{4}_\d{2})")
 
 
 def render(kind: str, thing: object, autogenerating: AutogenContext) -> str | Literal[False]:
@@ -23,12 +26,18 @@ def render(kind: str, thing: object, autogenerating: AutogenContext) -> str | Li
     return False
 
 
+def is_ours(name: str | None, kind: str, _: object) -> bool:
+    """Leave the partitions of the events to the agent that makes and drops them."""
+    return kind != "table" or name is None or not PARTITION.fullmatch(name)
+
+
 def run(connection: Connection) -> None:
     """Run the migrations that were asked for, all in one transaction."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
         compare_type=True,
+        include_name=is_ours,
         render_item=render,
         on_version_apply=context.config.attributes.get("on_step"),
     )

@@ -6,7 +6,9 @@ SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.workflow_id,
        job.entry_name, job.hostname, job.submitted_at, job.started_at, job.heartbeat_at, job.finished_at,
        job.jobscript_exit, job.real_seconds, job.cpu_seconds, job.max_rss_bytes,
        (SELECT count(*) FROM events AS given
-        WHERE given.job_id = job.job_id AND given.event_type = 'file_allocated'),
+        WHERE given.job_id = job.job_id AND given.event_type = 'file_allocated'
+          -- So that no earlier partition is looked at.
+          AND given.time >= job.submitted_at),
        (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped'),
        (SELECT logs.did FROM log_archives AS logs WHERE logs.job_id = job.job_id AND logs.state = 'done'),
        coalesce(job.gpus -> 'gpus', '[]')

@@ -31,13 +31,16 @@ told AS (
     JOIN allowed a ON a.was = m.was
 ),
 logged AS (
-    INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, file_id, job_id, site_id, entry_name,
-                        storage_id, seconds, details)
-    SELECT t.event_type, %(actor)s::text, t.workflow_id, w.campaign_id,
+    INSERT INTO events (event_type, actor, source, workflow_id, campaign_id, stage_id, file_id, job_id, site_id,
+                        entry_name, storage_id, seconds, details)
+    SELECT t.event_type, %(actor)s::text, %(source)s::text, t.workflow_id, w.campaign_id,
            CASE WHEN t.of_output THEN j.stage_id ELSE t.stage_id END,
            t.file_id, j.job_id, j.site_id, j.entry_name,
            CASE WHEN t.of_output THEN (SELECT min(r.storage_id) FROM replicas r WHERE r.file_id = t.file_id) END,
-           %(seconds)s::float8, %(details)s::jsonb
+           %(seconds)s::float8,
+           -- What a person did is told with the old and the new.
+           CASE WHEN %(source)s::text IS NULL THEN %(details)s::jsonb
+                ELSE coalesce(%(details)s::jsonb, '{}') || jsonb_build_object('from', t.was, 'to', %(target)s::text) END
     FROM told t
     JOIN workflows w ON w.workflow_id = t.workflow_id
     LEFT JOIN jobs j ON j.job_id = t.teller_id

@@ -23,8 +23,11 @@ moved AS (
     RETURNING w.workflow_id, w.campaign_id, m.was
 ),
 logged AS (
-    INSERT INTO events (event_type, actor, workflow_id, campaign_id, seconds, details)
-    SELECT a.event_type, %(actor)s::text, m.workflow_id, m.campaign_id, %(seconds)s::float8, %(details)s::jsonb
+    INSERT INTO events (event_type, actor, source, workflow_id, campaign_id, seconds, details)
+    SELECT a.event_type, %(actor)s::text, %(source)s::text, m.workflow_id, m.campaign_id, %(seconds)s::float8,
+           -- What a person did is told with the old and the new.
+           CASE WHEN %(source)s::text IS NULL THEN %(details)s::jsonb
+                ELSE coalesce(%(details)s::jsonb, '{}') || jsonb_build_object('from', m.was, 'to', %(target)s::text) END
     FROM moved m
     JOIN allowed a ON a.was = m.was
     ORDER BY m.workflow_id

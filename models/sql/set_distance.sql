@@ -28,8 +28,8 @@ given_back AS (
     RETURNING known.site_id, known.storage_id, known.distance, known.by_hand
 ),
 logged AS (
-    INSERT INTO events (event_type, actor, site_id, storage_id, details)
-    SELECT 'distance_changed', %(actor)s::text, new.site_id, new.storage_id,
+    INSERT INTO events (event_type, actor, source, site_id, storage_id, details)
+    SELECT 'distance_changed', %(actor)s::text, %(source)s::text, new.site_id, new.storage_id,
            jsonb_build_object('from', old.distance, 'to', new.distance, 'by_hand', new.by_hand,
                               'message', %(message)s::text)
     FROM (SELECT * FROM written UNION ALL SELECT * FROM given_back) AS new

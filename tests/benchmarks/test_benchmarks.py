@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks import __main__, claim, claim_http, claim_world, finder, outbox, sites, wrapper
+from benchmarks import __main__, claim, claim_http, claim_world, events, finder, outbox, sites, wrapper
 from benchmarks.claim import Problem
 from benchmarks.claim_world import Size
 from benchmarks.report import Figure, Report
@@ -46,6 +46,13 @@ def test_the_finder_is_measured() -> None:
     assert told["seconds"] == pytest.approx(told["adding_s"] + told["locating_s"])
     assert told["bare_copy_files_per_s"] > 0
     assert (told["files"], told["replicas"], told["events"]) == (2_000, 4_000, 4_000)
+
+
+def test_events_are_measured() -> None:
+    told = numbers(events.measure_events(3_000))
+    assert told["write_per_s"] > 0
+    assert told["page_ms"] == max(value for name, value in told.items() if name.startswith("page_ms_")) > 0
+    assert told["events"] == 3_000
 
 
 def test_reading_of_sites_is_measured(tmp_path: Path) -> None:

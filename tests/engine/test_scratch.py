@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from engine import scratch, scratch_tokens, sealing
 from engine.errors import InvalidInput
-from engine.metadata import Checked
 from engine.produced import Produced
 from engine.runtime import Runtime
 from engine.scratch import Owner
 from engine.sealing import NotSealed
 from justin.schemas.jobs import ProducedFile
+from justin.schemas.metadata import Checked
 from justin.schemas.specs import OutputSpec, ScratchTokenSpec
 from models import reports
 from models.reports import StagePattern
@@ -44,7 +44,7 @@ def test_an_address_that_is_no_place_is_refused(address: str) -> None:
 
 def produced(name: str, pattern: StagePattern) -> Produced:
     file = ProducedFile(name=name, pattern_id=pattern.pattern_id, size_bytes=1, adler32="00000001")
-    return Produced(f"usertests:{name}", file, pattern, Checked({}, None, ()))
+    return Produced(f"usertests:{name}", file, pattern, Checked())
 
 
 def test_jobs_at_once_never_put_more_than_a_thousand_files_into_a_directory(runtime: Runtime) -> None:

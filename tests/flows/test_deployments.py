@@ -24,6 +24,8 @@ AGENTS = {
     "sites",
     "storages",
     "probes",
+    "publisher",
+    "partitions",
 }
 
 

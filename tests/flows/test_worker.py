@@ -3,15 +3,21 @@
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlmodel import select
 
+from engine.event_settings import Publisher
 from flows.worker.deployments import deployments
+from justin.schemas.views import EventView
+from justin.states import EventType
 from models import database, seed
 from models.database import Database
 from models.files import File
 from models.workflows import Workflow
+from tasks.prefect_events import PrefectEvents
 from tests.flows.conftest import Prefect, Worker, wait_until
 from tests.support.makers import make_job, make_stage, make_workflow
 
@@ -64,6 +70,44 @@ def test_every_agent_runs_and_shows_what_it_did(prefect: Prefect, worker: Worker
     wait_until(lambda: any("no_place" in each["data"] for each in prefect.ask("artifacts/latest/filter")))
     wait_until(lambda: any(each["name"] == "engine.finder" for each in prefect.ask("logs/filter", limit=200)))
     assert failed_before == prefect.agents("FAILED", "CRASHED")
+
+
+def test_prefect_is_told_of_events_and_acts_on_them(prefect: Prefect) -> None:
+    prefect.ask(
+        "automations/",
+        name="justin-paused-by-a-rule",
+        trigger={
+            "type": "event",
+            "posture": "Reactive",
+            "expect": ["justin.paused_none_processed"],
+            "match": {"prefect.resource.id": "justin.test.workflow.*"},
+            "threshold": 1,
+            "within": 0,
+        },
+        actions=[{"type": "do-nothing"}],
+    )
+    told = [an_event(number, EventType.PAUSED_NONE_PROCESSED) for number in (1, 2)]
+    with temporary_settings({PREFECT_API_URL: f"{prefect.url}/api"}):
+        sink = PrefectEvents(Publisher(), "TEST")
+        # What comes again is known.
+        for _ in range(2):
+            sink.send([*told, an_event(3, EventType.FILE_PROCESSED)])
+
+    def seen(prefix: str) -> list[dict[str, Any]]:
+        filters = {"event": {"prefix": [prefix]}}
+        found: list[dict[str, Any]] = prefect.ask("events/filter", filter=filters, limit=50)["events"]
+        return found
+
+    wait_until(lambda: seen("prefect.automation.action.executed"))
+    mine = seen("justin.")
+    assert sorted(each["payload"]["event_id"] for each in mine) == [1, 2]
+    assert {each["resource"]["prefect.resource.id"] for each in mine} == {"justin.test.workflow.7"}
+
+
+def an_event(event_id: int, event_type: EventType) -> EventView:
+    unknown = dict.fromkeys(EventView.model_fields)
+    known = {"event_id": event_id, "event_type": event_type, "time": datetime.now(UTC), "actor": "problems"}
+    return EventView.model_validate({**unknown, **known, "workflow_id": 7, "details": {"message": "look"}})
 
 
 def test_a_failing_cycle_says_so(prefect: Prefect, worker: Worker, own_database: Database) -> None:

@@ -95,12 +95,21 @@ def test_every_event_type_has_a_writer() -> None:
         moves.LOGS_EVENTS,
     )
     moved = {event for table in tables for event in table.values()}
-    written = {EventType(word) for word in EventType if f"'{word}'" in _all_sql()}
+    written = {EventType(word) for word in EventType if f"'{word}'" in _sql_that_logs()}
     assert moved | moves.PROBLEM_EVENTS | events.NEW_EVENTS | written == set(EventType)
 
 
-def _all_sql() -> str:
-    return "".join(path.read_text() for path in sorted((Path(models.__file__).parent / "sql").glob("*.sql")))
+def test_what_has_no_statement_of_its_own_is_added_by_a_use_case() -> None:
+    engine = "".join(path.read_text() for path in (Path(models.__file__).parents[1] / "engine").glob("*.py"))
+    assert {
+        each for each in events.NEW_EVENTS | moves.PROBLEM_EVENTS if f"EventType.{each.name}" not in engine
+    } == set()
+
+
+def _sql_that_logs() -> str:
+    """Return the statements that write events, from where they do."""
+    texts = [path.read_text() for path in sorted((Path(models.__file__).parent / "sql").glob("*.sql"))]
+    return "".join(text[text.index("INSERT INTO events") :] for text in texts if "INSERT INTO events" in text)
 
 
 @pytest.mark.parametrize(("was", "to"), list(product(FileState, FileState)))

@@ -1,6 +1,9 @@
 """What happened."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from engine import archived
 from engine.errors import InvalidInput
@@ -10,10 +13,14 @@ from models.queries import events
 from models.queries.events import EventFilter
 from services.api.auth import Calling
 from services.api.paging import page
-from services.api.parameters import DEFAULT_LIMIT, After, Limit, Name, OfStage, OfWorkflow, OldestFirst
+from services.api.parameters import DEFAULT_LIMIT, NO_NUL, After, Limit, Name, OfStage, OfWorkflow, OldestFirst
 from services.dependencies import Running
 
 router = APIRouter(prefix="/events", tags=["events"])
+
+Person = Annotated[str | None, Query(max_length=512, pattern=NO_NUL, description="The person that did it.")]
+Since = Annotated[AwareDatetime | None, Query(description="From then on.")]
+Until = Annotated[AwareDatetime | None, Query(description="Before then.")]
 
 
 @router.get("")
@@ -25,6 +32,12 @@ def several(
     job: Name = None,
     did: Name = None,
     event_type: EventType | None = None,
+    site: Name = None,
+    entry: Name = None,
+    rse: Name = None,
+    user: Person = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
     *,
@@ -33,7 +46,7 @@ def several(
     """List events, newest first; a file's by `did` and `workflow_id`."""
     if did is not None and workflow_id is None:
         raise InvalidInput("To see the events of a file, give workflow_id with did.")
-    wanted = EventFilter(workflow_id, stage_id, job, did, event_type)
+    wanted = EventFilter(workflow_id, stage_id, job, did, event_type, site, entry, rse, user, since, until)
     archive = archived.find(runtime, workflow_id) if workflow_id else None
     listed = archive.events if archive else events.list_events
     with runtime.session() as session:

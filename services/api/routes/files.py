@@ -78,11 +78,11 @@ def datasets(runtime: Running, caller: Calling, workflow_id: WorkflowId) -> list
 def fail(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
     """Give up inputs that are not processed yet."""
     archived.refuse(runtime, workflow_id)
-    return Moved(moved=steering.fail_files(runtime, caller, workflow_id, chosen))
+    return Moved(moved=steering.fail_files(runtime, caller, workflow_id, chosen, chosen.reason))
 
 
 @router.post("/files/retry")
 def retry(runtime: Running, caller: Calling, workflow_id: WorkflowId, chosen: FileSelection) -> Moved:
     """Look again for inputs that failed or had no copy."""
     archived.refuse(runtime, workflow_id)
-    return Moved(moved=steering.retry_files(runtime, caller, workflow_id, chosen))
+    return Moved(moved=steering.retry_files(runtime, caller, workflow_id, chosen, chosen.reason))
