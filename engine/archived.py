@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -87,7 +88,8 @@ class Archive:
         self, session: Session, wanted: EventFilter, limit: int, after: int | None, *, oldest_first: bool
     ) -> list[EventView]:
         """Show events as `models.queries.events.list_events` does, with what happened since the object was written."""
-        kept = _fitting(self._lines("event"), _of_event(wanted))
+        fitting = _fitting(self._lines("event"), _of_event(wanted))
+        kept = (event for event in fitting if _is_of_time_and_person(event, wanted))
         last = self.located.last_event_id
         if oldest_first:
             # They are stored newest first; no more of them are kept than are shown.
@@ -141,7 +143,17 @@ def _of_file(wanted: FileFilter) -> dict[str, object]:
 
 def _of_event(wanted: EventFilter) -> dict[str, object]:
     of_job = {"stage_id": wanted.stage_id, "jobsub_id": wanted.job}
-    return {**of_job, "did": wanted.did, "event_type": wanted.event_type}
+    of_place = {"site": wanted.site, "entry": wanted.entry, "rse": wanted.rse}
+    return {**of_job, **of_place, "did": wanted.did, "event_type": wanted.event_type}
+
+
+def _is_of_time_and_person(event: Mapping[str, Any], wanted: EventFilter) -> bool:
+    if wanted.user is not None and (event["source"] is None or event["actor"] != wanted.user):
+        return False
+    if wanted.since is None and wanted.until is None:
+        return True
+    time = datetime.fromisoformat(event["time"])
+    return (wanted.since is None or time >= wanted.since) and (wanted.until is None or time < wanted.until)
 
 
 def _explained(workflow: WorkflowView, stage: StageView) -> StageExplanation:

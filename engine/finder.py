@@ -153,7 +153,7 @@ def _search(runtime: Runtime, due: DueWorkflow) -> Found:
     query = input_queries.parse(due.mql)
     if query.kind is InputKind.MONTE_CARLO:
         _check_count(due, query.count)
-        new_files = _add_counters(runtime, due, query.count)
+        new_files = sum(_add_counters(runtime, due, *each) for each in query.counters)
     else:
         if query.kind is InputKind.MQL:
             _check_count(due, runtime.metacat.summary(query.text).count)
@@ -182,11 +182,11 @@ def _add_files(runtime: Runtime, due: DueWorkflow, files: Iterator[FoundFile]) -
     return added
 
 
-def _add_counters(runtime: Runtime, due: DueWorkflow, count: int) -> int:
+def _add_counters(runtime: Runtime, due: DueWorkflow, begin: int, end: int) -> int:
     added = 0
-    for first in range(1, count + 1, FILES_PER_TRANSACTION):
+    for first in range(begin, end + 1, FILES_PER_TRANSACTION):
         with runtime.session() as session:
-            some = min(FILES_PER_TRANSACTION, count + 1 - first)
+            some = min(FILES_PER_TRANSACTION, end + 1 - first)
             added += finding.add_monte_carlo(session, due.first_stage_id, some, first)
     return added
 

@@ -1,18 +1,23 @@
 """What MetaCat is told of an output: the user's own metadata, and how the file was made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from justin.schemas.metadata import STATUS_KEY, WORKFLOW_KEY
+from justin.schemas.metadata import STATUS_KEY, STRANGERS_KEY, WORKFLOW_KEY
 from models.reports import Provenance
 
 RECORDED: Final = "recorded"
 
 
-def complete(metadata: Mapping[str, Any], provenance: Provenance) -> dict[str, Any]:
-    """Add how the file was made; what is ours wins over a user's key of the same name."""
+def complete(metadata: Mapping[str, Any], provenance: Provenance, strangers: Sequence[str] = ()) -> dict[str, Any]:
+    """Add how the file was made; what is ours wins over a user's key of the same name.
+
+    `strangers` are the inputs that cannot be parents, for MetaCat does not know them.
+    """
     image = {"image_digest": provenance.image_digest} if provenance.image_digest else {}
-    return {**metadata, WORKFLOW_KEY: _how(provenance) | image, STATUS_KEY: RECORDED}
+    ours = {WORKFLOW_KEY: _how(provenance) | image, STATUS_KEY: RECORDED}
+    told = {key: value for key, value in metadata.items() if key != STRANGERS_KEY}
+    return {**told, **ours, **({STRANGERS_KEY: sorted(strangers)} if strangers else {})}
 
 
 def _how(made: Provenance) -> dict[str, Any]:

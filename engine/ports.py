@@ -85,6 +85,14 @@ class MetadataCatalog(Protocol):
         """Return those of the files that exist, by DID; without their parents it is much faster."""
         ...
 
+    def datasets_of(self, did: str) -> set[str]:
+        """Return the DIDs of the datasets that a file is in; none for an unknown one."""
+        ...
+
+    def dataset_metadata(self, did: str) -> Mapping[str, Any] | None:
+        """Return what a dataset tells of its files; None for an unknown one."""
+        ...
+
     def against_rules(self, metadata: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         """Say, for the metadata of each of some new files, what this MetaCat's own rules forbid of it."""
         ...

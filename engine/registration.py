@@ -11,7 +11,7 @@ from engine.dataset_plans import DatasetPlan
 from engine.errors import NameTaken, ServiceRefused, Unavailable
 from engine.ports import FileRecord, NewFile
 from engine.runtime import Runtime
-from justin.schemas.metadata import STATUS_KEY, WORKFLOW_KEY
+from justin.schemas.metadata import STATUS_KEY, STRANGERS_KEY, WORKFLOW_KEY
 from models import datasets
 from models.datasets import DatasetKind
 from models.outbox import OutboxItem
@@ -155,10 +155,11 @@ def _known_parents(runtime: Runtime, items: Sequence[OutboxItem]) -> set[str]:
 
 
 def _declaration(item: OutboxItem, known_parents: set[str]) -> NewFile:
+    strangers = sorted({*item.metadata.get(STRANGERS_KEY, ()), *(set(item.parents) - known_parents)})
     return NewFile(
         did=item.did,
         size_bytes=item.size_bytes,
         adler32=item.adler32,
-        metadata={**item.metadata, STATUS_KEY: UPLOADED},
+        metadata={**item.metadata, STATUS_KEY: UPLOADED, **({STRANGERS_KEY: strangers} if strangers else {})},
         parents=tuple(parent for parent in item.parents if parent in known_parents),
     )

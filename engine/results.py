@@ -100,6 +100,7 @@ def _look(runtime: Runtime, session: Session, job: CallingJob, report: RecordRes
         reports.note_image(session, job.stage_id, report.image_digest)
     patterns = reports.stage_patterns(session, job.stage_id)
     outputs, problems = produced.check(report.outputs, patterns, around.scope)
+    problems += _unknown_counters(outputs, {file.did for file in verdict.processed})
     if report.metadata_errors or problems:
         why = AbortReason.METADATA_INVALID if report.metadata_errors or outputs else AbortReason.OUTPUT_REFUSED
         return _refuse(session, job, [*report.metadata_errors, *problems], why)
@@ -200,10 +201,26 @@ def _new_output(plan: _Plan, output: Produced, findings: Findings, offered: Sequ
         stage_id=output.pattern.next_stage_id,
         size_bytes=output.file.size_bytes,
         adler32=output.file.adler32,
-        metadata=metadata.complete(output.metadata.metadata, provenance),
+        metadata=metadata.complete(output.metadata.metadata, provenance, _strangers(plan, output, findings)),
         parents=findings.parents.get(output.did, []),
         targets=[target.document() for target in offered],
     )
+
+
+def _strangers(plan: _Plan, output: Produced, findings: Findings) -> list[str]:
+    """Return the inputs of an output that cannot be its parents; all of the job's unless its metadata named some."""
+    if output.metadata.parents is not None:
+        return list(output.metadata.parents.counters)
+    return list({file.did for file in plan.verdict.processed} - set(findings.parents.get(output.did, [])))
+
+
+def _unknown_counters(outputs: Sequence[Produced], processed: set[str]) -> list[str]:
+    return [
+        f"{output.file.name}.json: the parent {counter} is not among the inputs that the job processed"
+        for output in outputs
+        if output.metadata.parents
+        for counter in sorted(output.metadata.parents.counters - processed)
+    ]
 
 
 def _upload(did: str, offered: Sequence[Target], token: str) -> Upload:

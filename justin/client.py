@@ -11,6 +11,7 @@ import httpx
 from justin import config, following, waiting
 from justin.calls import Calls
 from justin.schemas.explanations import Explanation
+from justin.schemas.provenance import Provenance
 from justin.schemas.specs import (
     CampaignSpec,
     DistanceChange,
@@ -231,6 +232,10 @@ class Client(Calls):
     def preview(self, mql: str) -> QueryPreview:
         """Ask what a query would find now."""
         return self._post("/queries/preview", QuerySpec(mql=mql), QueryPreview, repeat=Repeat.ALWAYS)
+
+    def provenance(self, dids: Sequence[str], *, depth: int | None = None, limit: int = 1000) -> Provenance:
+        """Ask how files (at most 100) were made, through at most `depth` generations of parents and `limit` files."""
+        return self._get("/provenance", Provenance, {"did": list(dids), "depth": depth, "limit": limit})
 
     # Jobs and events
 

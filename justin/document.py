@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from justin.errors import BadDocument
 from justin.schemas import sentences
@@ -13,6 +13,8 @@ from justin.schemas.sentences import FieldError, Location
 from justin.schemas.specs import MAX_JOBSCRIPT_BYTES, WorkflowSpec
 
 MAX_DOCUMENT_BYTES = 64 << 20
+
+Document = TypeVar("Document", bound=BaseModel)
 
 JOBSCRIPT_FILE = "jobscript_file"
 """The one field that a file has beyond those of a StageSpec."""
@@ -70,6 +72,19 @@ _ReadableDumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
 )
+
+
+def load_document(path: str | Path, kind: type[Document]) -> Document:
+    """Read a file that holds one message of a kind. Raises BadDocument."""
+    document = _Document(Path(path))
+    data = _parsed(document)
+    document.check()
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        document.errors += [each.on_line(document.line(each.location)) for each in sentences.of(error, kind)]
+    document.check()
+    raise AssertionError  # a validation error has sentences
 
 
 def _parsed(document: _Document) -> Any:

@@ -3,6 +3,7 @@
 JustinError
 ├── BadConfiguration          the address or the configuration file is wrong
 ├── BadDocument               a workflow file or an option cannot be made into a workflow
+├── NotReproducible           files cannot be made again, or their workflows did not do it
 ├── NoConnection              the server was not reached, or its reply was lost
 ├── BadReply                  something answered that is not this API
 ├── WaitedTooLong             wait() came to its time limit
@@ -55,6 +56,10 @@ class BadDocument(JustinError):
         for error in self.errors:
             place = f"{self.path}:{error.line}: " if self.path and error.line else f"{self.path}: " if self.path else ""
             yield f"{place}{error}"
+
+
+class NotReproducible(JustinError):
+    """The files cannot be made again."""
 
 
 class NoConnection(JustinError):

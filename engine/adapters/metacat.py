@@ -60,6 +60,16 @@ class MetaCat:
         names = self._names({parent["fid"] for record in found for parent in record.get("parents") or ()})
         return {_did(record): _record(record, names) for record in found}
 
+    def datasets_of(self, did: str) -> set[str]:
+        """Return the DIDs of the datasets that a file is in; none for an unknown one."""
+        ask = partial(self._client.get_file, did=did, with_metadata=False, with_provenance=False, with_datasets=True)
+        return {_did(dataset) for dataset in (self._call(ask) or {}).get("datasets", ())}
+
+    def dataset_metadata(self, did: str) -> Mapping[str, Any] | None:
+        """Return what a dataset tells of its files; None for an unknown one."""
+        known = self._call(lambda: self._client.get_dataset(did))
+        return None if known is None else known.get("metadata") or {}
+
     def against_rules(self, metadata: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         """Say, for the metadata of each of some new files, what this MetaCat's own rules forbid of it."""
         categories = self._call(self._client.list_categories)
@@ -110,7 +120,7 @@ class MetaCat:
         if known is None:
             return set(dids)
         if (known.get("file_count") or 0) > CONTENTS_PER_QUESTION * len(dids):
-            return {did for did in dids if dataset not in self._datasets_of(did)}
+            return {did for did in dids if dataset not in self.datasets_of(did)}
         address = f"data/dataset_files?dataset={quote(dataset)}&with_metadata=no&include_retired_files=no"
         return set(dids) - {_did(record) for record in self._call(lambda: self._client.get_json(address))}
 
@@ -133,10 +143,6 @@ class MetaCat:
         known = self._call(lambda: self._client.get_dataset(did))
         if known and not known.get("frozen"):
             self._call(lambda: self._client.update_dataset(did, frozen=True))
-
-    def _datasets_of(self, did: str) -> set[str]:
-        ask = partial(self._client.get_file, did=did, with_metadata=False, with_provenance=False, with_datasets=True)
-        return {_did(dataset) for dataset in (self._call(ask) or {}).get("datasets", ())}
 
     def _files(self, dids: Sequence[str], *, parents: bool) -> list[dict[str, Any]]:
         # MetaCat looks for each file's parents one by one, which takes it fifteen times as long as all else.

@@ -13,7 +13,7 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress, why_not  # isort: skip
-from justin.cli import files, jobs, metadata_files, places, probes, tokens, server  # isort: skip
+from justin.cli import files, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
@@ -27,6 +27,7 @@ __all__ = [
     "places",
     "probes",
     "progress",
+    "provenance",
     "server",
     "stages",
     "tokens",

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     SOME_FILES_FAILED = 3
     WORKFLOW_FAILED = 4
     STILL_RUNNING = 5
+    NOT_EQUAL = 6
     NO_CONNECTION = 21
     NOT_ALLOWED = 22
     NOT_FOUND = 23
@@ -27,6 +28,7 @@ MEANINGS = {
     ExitCode.SOME_FILES_FAILED: "`watch`: the workflow ended with files that were not processed",
     ExitCode.WORKFLOW_FAILED: "`watch`: the workflow failed",
     ExitCode.STILL_RUNNING: "`watch`: the time limit came before the end of the workflow",
+    ExitCode.NOT_EQUAL: "`reproduce`, `compare-outputs`: the files are not equal",
     ExitCode.NO_CONNECTION: "the server cannot be reached, or its reply was lost",
     ExitCode.NOT_ALLOWED: "you may not do that",
     ExitCode.NOT_FOUND: "there is no such workflow, stage, file, job or campaign",

@@ -78,7 +78,7 @@ def watch(
 
     The exit code tells how it ended.
     """
-    with _display(quiet=session.screen.as_json) as show:
+    with display(quiet=session.screen.as_json) as show:
         workflow = session.client.wait(
             workflow_id, timeout_seconds=timeout_seconds, poll_seconds=poll_seconds, on_progress=show
         )
@@ -96,7 +96,7 @@ def _how_it_ended(workflow: WorkflowView) -> ExitCode:
 
 
 @contextlib.contextmanager
-def _display(*, quiet: bool) -> Iterator[Callable[[WorkflowView], None]]:
+def display(*, quiet: bool) -> Iterator[Callable[[WorkflowView], None]]:
     """Choose how progress is shown: not at all, as bars on a terminal, or as a line for each change."""
     if quiet:
         yield lambda _: None

@@ -8,7 +8,8 @@ MONTE_CARLO_LIMIT = 999_999
 """Monte Carlo DIDs have six digits for the counter."""
 
 _RUCIO_DATASET = re.compile(r"rucio-dataset\s+([A-Za-z0-9_.-]+):([A-Za-z0-9_.+=-]+)")
-_MONTE_CARLO = re.compile(r"monte-carlo\s+(\d+)")
+_MONTE_CARLO = re.compile(r"monte-carlo\s+(\d{1,6})")
+_COUNTERS = re.compile(r"monte-carlo\s+counters\s+(\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*)")
 
 
 class InputKind(StrEnum):
@@ -28,6 +29,8 @@ class InputQuery:
     scope: str = ""
     name: str = ""
     count: int = 0
+    counters: tuple[tuple[int, int], ...] = ()
+    """Of Monte Carlo: the first and the last of each range, in order, none twice."""
 
 
 def parse(text: str) -> InputQuery:
@@ -55,7 +58,30 @@ def _rucio_dataset(text: str) -> InputQuery:
 
 
 def _monte_carlo(text: str) -> InputQuery:
-    match = _MONTE_CARLO.fullmatch(text)
-    if not match or not 1 <= int(match[1]) <= MONTE_CARLO_LIMIT:
-        raise ValueError(f"write a Monte Carlo count as 'monte-carlo N' with N from 1 to {MONTE_CARLO_LIMIT}")
-    return InputQuery(InputKind.MONTE_CARLO, text, count=int(match[1]))
+    if match := _MONTE_CARLO.fullmatch(text):
+        ranges = [(1, int(match[1]))]
+    elif match := _COUNTERS.fullmatch(text):
+        ranges = sorted(_range(part) for part in match[1].split(","))
+    else:
+        ranges = []
+    ends = [number for each in ranges for number in each]
+    if not ranges or not 1 <= min(ends) <= max(ends) <= MONTE_CARLO_LIMIT or not _increasing(ranges):
+        raise ValueError(
+            f"write a Monte Carlo count as 'monte-carlo N' with N from 1 to {MONTE_CARLO_LIMIT},"
+            " or some counters as 'monte-carlo counters 1,4,10-19'"
+        )
+    count = sum(last - first + 1 for first, last in ranges)
+    return InputQuery(InputKind.MONTE_CARLO, text, count=count, counters=tuple(ranges))
+
+
+def _range(part: str) -> tuple[int, int]:
+    first, _, last = part.partition("-")
+    return int(first), int(last or first)
+
+
+def _increasing(ranges: list[tuple[int, int]]) -> bool:
+    """Say whether each range holds a number, and none of them is in another."""
+    ends = [number for each in ranges for number in each]
+    return all(first <= last for first, last in ranges) and all(
+        before < after for before, after in zip(ends[1::2], ends[2::2], strict=False)
+    )

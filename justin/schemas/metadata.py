@@ -13,7 +13,9 @@ from typing import Any, Final
 
 WORKFLOW_KEY: Final = "dune.workflow"
 STATUS_KEY: Final = "dune.output_status"
-RESERVED_KEYS: Final = (WORKFLOW_KEY, STATUS_KEY)
+STRANGERS_KEY: Final = "justin.inputs_elsewhere"
+"""Inputs that MetaCat does not know, and so cannot name as parents: Monte Carlo counters, files of Rucio alone."""
+RESERVED_KEYS: Final = (WORKFLOW_KEY, STATUS_KEY, STRANGERS_KEY)
 """The system's own; what a file says under them is replaced."""
 
 MAX_BYTES: Final = 1 << 20
@@ -23,6 +25,7 @@ MAX_PARENTS: Final = 10_000
 MAX_NAME: Final = 512
 """Characters of a DID."""
 MAX_KEY: Final = 255
+_COUNTER = re.compile(r"monte-carlo-\d{6,}-\d{6,}")
 _FID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _LARGEST_INTEGER: Final = 10**300
 """Beyond it, readers that take numbers for floating-point ones would find infinity."""
@@ -30,10 +33,12 @@ _LARGEST_INTEGER: Final = 10**300
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """The files that an output's metadata names as its parents, by DID or by MetaCat's identifier."""
+    """What an output's metadata names as its parents: files by DID or by MetaCat's identifier, and counters."""
 
     dids: frozenset[str] = frozenset()
     fids: frozenset[str] = frozenset()
+    counters: frozenset[str] = frozenset()
+    """Of Monte Carlo, by the names that jobs know them by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +158,11 @@ def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | Non
         return None, []
     if len(parents) > MAX_PARENTS:
         return None, [f"there are more than {MAX_PARENTS} parents"]
-    dids, fids, wrong = set(), set(), []
+    dids, fids, counters, wrong = set(), set(), set(), []
     for parent in parents:
         match parent:
+            case {"did": str(did), **rest} if not rest and _COUNTER.fullmatch(did):
+                counters.add(did)
             case {"did": str(did), **rest} if not rest and _is_did(did):
                 dids.add(did)
             case {"namespace": str(namespace), "name": str(name), **rest} if not rest and _is_did(
@@ -166,7 +173,7 @@ def _parents(parents: Sequence[Mapping[str, Any]] | None) -> tuple[Parents | Non
                 fids.add(fid)
             case _:
                 wrong.append(f"the parent {str(dict(parent))[:100]} is not of the form did, fid, or namespace and name")
-    return Parents(frozenset(dids), frozenset(fids)), wrong
+    return Parents(frozenset(dids), frozenset(fids), frozenset(counters)), wrong
 
 
 def _is_did(did: str) -> bool:

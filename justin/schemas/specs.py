@@ -256,7 +256,7 @@ class WorkflowSpec(Message):
     campaign_id: Key | None = None
     """The campaign that it belongs to."""
     mql: Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
-    """MQL, `rucio-dataset SCOPE:NAME` or `monte-carlo N`."""
+    """MQL, `rucio-dataset SCOPE:NAME`, `monte-carlo N` or `monte-carlo counters 1,4,10-19`."""
     refind_interval_hours: Annotated[float, Field(gt=0, le=8760)] | None = None
     """How often to look for new files."""
     refind_until: AwareDatetime | None = None

@@ -127,6 +127,10 @@ def _select_files(world: World, request: httpx.Request, workflow_id: str, act: s
     return Moved(moved=moved)
 
 
+def _no_provenance(_world: World, request: httpx.Request) -> Any:
+    raise NotFound(f"MetaCat does not know {request.url.params.get('did')}: this server in memory has no catalogue")
+
+
 def _list_jobs(world: World, request: httpx.Request) -> Any:
     return _newest_first(request, world.jobs, "job_id", _matching(request, "workflow_id", "stage_id", "state", "site"))
 
@@ -284,6 +288,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/workflows/(\d+)/files", _list_files),
     ("POST", r"/workflows/(\d+)/files/(fail|retry)", _select_files),
     ("GET", r"/workflows/(\d+)/replicas", _list_replicas),
+    ("GET", r"/provenance", _no_provenance),
     ("GET", r"/jobs", _list_jobs),
     ("GET", r"/jobs/([^/]+)", _one_job),
     ("GET", r"/jobs/([^/]+)/logs", _job_logs),

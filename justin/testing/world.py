@@ -93,7 +93,7 @@ class World:
         """List the DIDs that a query finds; what MQL finds was said when the server was made."""
         query = inputs.parse(mql)
         if query.kind is InputKind.MONTE_CARLO:
-            return [f"monte-carlo-{number:06d}" for number in range(1, query.count + 1)]
+            return [f"monte-carlo-{number:06d}" for first, last in query.counters for number in range(first, last + 1)]
         if query.text not in self.queries:
             raise InvalidInput(f"MockServer was not told what this query finds: {query.text}")
         return list(self.queries[query.text])

@@ -14,6 +14,7 @@ from services.api.routes import (
     files,
     jobs,
     places,
+    provenance,
     queries,
     stages,
     system,
@@ -30,7 +31,7 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 """
 
 PREFIX = "/api/v1"
-ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places, why_not, tokens)
+ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places, why_not, tokens, provenance)
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:

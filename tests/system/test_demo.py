@@ -1,7 +1,10 @@
 """The demo does what the README says, and every book agrees about what came out of it."""
 
+import json
+import os
 import re
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,6 +123,35 @@ def test_parents_lead_from_the_picture_back_to_the_simulation(demo: Demo) -> Non
     assert len(set(reconstructed)) == len(reconstructed) == FILES
     assert sorted(simulated) == sorted(name for name in written if name.startswith("dimuon-sim"))
     assert [parents(name) for name in simulated] == [[]] * FILES
+
+
+def test_the_picture_is_explained_and_made_again_equal(demo: Demo, tmp_path: Path) -> None:
+    with Client(demo.ours.api_url) as client:
+        (picture,) = [file.did for file in client.files(2, state=FileState.OUTPUT)]
+        found = client.provenance([picture])
+    assert found.complete
+    counters = sorted(did for file in found.files for did in file.inputs_elsewhere)
+    assert counters == [f"monte-carlo-000001-{number:06}" for number in range(1, FILES + 1)]
+    assert [(maker.workflow_id, maker.stage_id) for maker in found.makers] == [(1, 3), (1, 1), (1, 2), (2, 1)]
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(justin(demo, "recipe", picture).stdout)
+    made = justin(demo, "reproduce", str(recipe), "--json", "--timeout-seconds", str(WORKFLOW_SECONDS))
+
+    assert made.returncode == 0, made.stdout + made.stderr
+    (compared,) = json.loads(made.stdout)["files"]
+    assert (compared["did"], compared["differences"]) == (picture, [])
+    assert compared["made"] != picture
+    # All is done, so it only compares.
+    assert justin(demo, "reproduce", str(recipe), "--json").stdout == made.stdout
+
+
+def justin(demo: Demo, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "JUSTIN_URL": demo.ours.api_url}
+    command = [sys.executable, "-m", "justin", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=2 * WORKFLOW_SECONDS, check=False
+    )
 
 
 def test_a_worker_killed_in_the_middle_is_replaced_and_the_workflow_finishes(demo: Demo) -> None:

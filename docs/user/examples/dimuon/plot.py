@@ -36,7 +36,8 @@ def read_masses() -> tuple[list[str], Array]:
         with uproot.open(source) as opened:
             masses.append(np.asarray(opened[TREE]["M"].array(library="np")))
         dids.append(did)
-    return dids, np.concatenate(masses)
+    # The same masses in whatever order the files came: sums of them are the same to the last digit.
+    return dids, np.sort(np.concatenate(masses))
 
 
 def peak_of(masses: Array) -> float:

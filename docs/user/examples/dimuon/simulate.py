@@ -2,7 +2,7 @@
 """Stage 1: make collisions with two muons for each counter file of a Monte Carlo workflow.
 
 What a detector would see of each muon is written: the curvature of its track (charge over transverse momentum), its
-pseudorapidity and its azimuth, each smeared. The same counter of the same workflow always gives the same events.
+pseudorapidity and its azimuth, each smeared. The same counter with the same SEED always gives the same events.
 """
 
 import json
@@ -18,6 +18,7 @@ import uproot
 Array = npt.NDArray[np.float64]
 
 EVENTS = int(os.environ.get("EVENTS_PER_FILE", "5000"))
+SEED = int(os.environ.get("SEED", "1"))
 BACKGROUND_FRACTION = 0.15
 Z_MASS_GEV = 91.1876
 Z_WIDTH_GEV = 2.4952
@@ -80,9 +81,10 @@ def measured(random: np.random.Generator, momentum: Array, charge: int) -> dict[
     }
 
 
-def simulate(counter: int, name: str) -> None:
+def simulate(did: str, counter: int, name: str) -> None:
     """Write one file; it gets its name only when it is complete."""
-    random = np.random.default_rng([int(os.environ["JUSTIN_WORKFLOW_ID"]), counter])
+    # Not the workflow's number: `justin reproduce` makes the same events in another workflow.
+    random = np.random.default_rng([SEED, counter])
     minus, plus = muon_momenta(random)
     tracks = {"minus": measured(random, minus, -1), "plus": measured(random, plus, 1)}
     branches = {f"{muon}_{what}": values for muon, track in tracks.items() for what, values in track.items()}
@@ -94,7 +96,8 @@ def simulate(counter: int, name: str) -> None:
         "core.file_type": "mc",
         "dimuon.counter": counter,
     }
-    Path(f"{name}.json").write_text(json.dumps({"metadata": metadata}))
+    # A job may make many files: this one comes of one counter.
+    Path(f"{name}.json").write_text(json.dumps({"metadata": metadata, "parents": [{"did": did}]}))
     Path("unfinished.tmp").rename(name)
 
 
@@ -103,7 +106,7 @@ def main() -> int:
     workflow = int(os.environ["JUSTIN_WORKFLOW_ID"])
     while file := next_file():
         did, pfn = file
-        simulate(int(pfn), f"dimuon-sim-w{workflow}-{int(pfn):06d}.root")
+        simulate(did, int(pfn), f"dimuon-sim-w{workflow}-{int(pfn):06d}.root")
         with Path("justin-processed-dids.txt").open("a") as processed:
             processed.write(did + "\n")
         print("simulated", EVENTS, "events for", did, flush=True)
