@@ -68,6 +68,24 @@ class FileRecord:
     adler32: str | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """A dataset as a catalogue knows it."""
+
+    is_open: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What keeps copies of a dataset's files somewhere."""
+
+    rule_id: str
+    account: str
+    rse_expression: str
 
 
 class MetadataCatalog(Protocol):
@@ -110,6 +128,14 @@ class MetadataCatalog(Protocol):
 
     def update_metadata(self, dids: Sequence[str], metadata: Mapping[str, Any]) -> None:
         """Set keys of existing files."""
+        ...
+
+    def add_parents(self, did: str, parents: Sequence[str]) -> None:
+        """Give an existing file more parents, which must exist; those it has already are well."""
+        ...
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
         ...
 
     def retire(self, dids: Sequence[str]) -> None:
@@ -206,6 +232,14 @@ class ReplicaCatalog(Protocol):
 
     def attach(self, dataset: str, dids: Sequence[str]) -> None:
         """Put files into a dataset; those already in it are well."""
+        ...
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
+        ...
+
+    def rules(self, did: str) -> list[RuleRecord]:
+        """List the rules of a dataset; none for an unknown one."""
         ...
 
     def dataset_contents(self, did: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models import factory, files, jobs, people, places, records, workflows
+from models import factory, files, integrity, jobs, people, places, records, workflows
 
-MODULES = (factory, files, jobs, people, places, records, workflows)
+MODULES = (factory, files, integrity, jobs, people, places, records, workflows)
 metadata = SQLModel.metadata

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from justin.states import EventType, FileState, JobState, ProbeState, WorkflowState
+from justin.states import EventType, FileState, Integrity, JobState, ProbeState, WorkflowState
 
 Item = TypeVar("Item")
 
@@ -93,6 +93,9 @@ class WorkflowView(View):
     refind_until: datetime | None = None
     warnings: list[str] = []
     """What its owner should know: tags that moved, repositories that are gone or cannot be given as a whole."""
+    integrity: Integrity = Integrity.UNKNOWN
+    """Whether the books of its outputs agree, as of the time that follows."""
+    integrity_at: datetime | None = None
     stages: list[StageView] = []
 
 

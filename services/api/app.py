@@ -8,7 +8,19 @@ import justin
 from engine import wiring
 from engine.runtime import Runtime
 from services import health, problems
-from services.api.routes import campaigns, events, files, jobs, places, queries, stages, system, why_not, workflows
+from services.api.routes import (
+    campaigns,
+    events,
+    files,
+    integrity,
+    jobs,
+    places,
+    queries,
+    stages,
+    system,
+    why_not,
+    workflows,
+)
 
 DESCRIPTION = """
 Workflows of justIN: made, steered and looked at. The Python API and the command line do all they do through it.
@@ -18,7 +30,7 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 """
 
 PREFIX = "/api/v1"
-ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places, why_not)
+ROUTERS = (system, workflows, integrity, stages, files, jobs, events, campaigns, queries, places, why_not)
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:

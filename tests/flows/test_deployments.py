@@ -23,6 +23,7 @@ AGENTS = {
     "sites",
     "storages",
     "probes",
+    "reconciler",
 }
 
 
