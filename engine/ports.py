@@ -68,6 +68,24 @@ class FileRecord:
     adler32: str | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """A dataset as a catalogue knows it."""
+
+    is_open: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What keeps copies of a dataset's files somewhere."""
+
+    rule_id: str
+    account: str
+    rse_expression: str
 
 
 class MetadataCatalog(Protocol):
@@ -122,6 +140,14 @@ class MetadataCatalog(Protocol):
 
     def update_metadata(self, dids: Sequence[str], metadata: Mapping[str, Any]) -> None:
         """Set keys of existing files."""
+        ...
+
+    def add_parents(self, did: str, parents: Sequence[str]) -> None:
+        """Give an existing file more parents, which must exist; those it has already are well."""
+        ...
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
         ...
 
     def retire(self, dids: Sequence[str]) -> None:
@@ -222,6 +248,14 @@ class ReplicaCatalog(Protocol):
 
     def attach_all(self, contents: Mapping[str, Sequence[str]]) -> None:
         """Put files into several datasets, given by dataset; as `attach`."""
+        ...
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
+        ...
+
+    def rules(self, did: str) -> list[RuleRecord]:
+        """List the rules of a dataset; none for an unknown one."""
         ...
 
     def dataset_contents(self, did: str) -> set[str]:

@@ -11,6 +11,7 @@ import httpx
 from justin import config, following, waiting
 from justin.calls import Calls
 from justin.schemas.explanations import Explanation
+from justin.schemas.integrity import IntegrityView
 from justin.schemas.provenance import Provenance
 from justin.schemas.specs import (
     CampaignSpec,
@@ -338,6 +339,15 @@ class Client(Calls):
     def time(self) -> ServerTime:
         """Ask for the server's clock and version."""
         return self._get("/time", ServerTime)
+
+    def integrity(self, workflow_id: int) -> IntegrityView:
+        """Show whether the books of a workflow's outputs agree, and what the last check found."""
+        return self._get(f"/workflows/{workflow_id}/integrity", IntegrityView)
+
+    def check_workflow(self, workflow_id: int, reason: str = "") -> IntegrityView:
+        """Have the books of a workflow's outputs compared now; `integrity` tells when that is done."""
+        path = f"/workflows/{workflow_id}/check"
+        return self._post(path, StateChange(reason=reason), IntegrityView, repeat=Repeat.ALWAYS)
 
     def sites(self) -> list[SiteView]:
         """List the sites where jobs may run."""

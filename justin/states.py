@@ -83,6 +83,40 @@ class ProbeState(StrEnum):
     NO_RESULT = "no_result"
 
 
+class Integrity(StrEnum):
+    """Whether the books of a workflow's outputs agree with each other and with the storages."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    REPAIRED = "repaired"
+    """Something was wrong, and all of it was mended."""
+    DAMAGED = "damaged"
+
+
+class FindingKind(StrEnum):
+    """What the reconciler can find wrong with an output or a dataset."""
+
+    METACAT_FILE_MISSING = "metacat_file_missing"
+    METACAT_FILE_DIFFERS = "metacat_file_differs"
+    METADATA_LOST = "metadata_lost"
+    STATUS_NOT_CONFIRMED = "status_not_confirmed"
+    PARENTS_MISSING = "parents_missing"
+    RUCIO_FILE_MISSING = "rucio_file_missing"
+    RUCIO_FILE_DIFFERS = "rucio_file_differs"
+    BYTES_MISSING = "bytes_missing"
+    BYTES_DIFFER = "bytes_differ"
+    DROPPED_FILE_KNOWN = "dropped_file_known"
+
+    DATASET_MISSING = "dataset_missing"
+    DATASET_METADATA_LOST = "dataset_metadata_lost"
+    DATASET_OPEN = "dataset_open"
+    DATASET_CLOSED = "dataset_closed"
+    RULE_MISSING = "rule_missing"
+    RULE_DOUBLED = "rule_doubled"
+    MEMBER_MISSING = "member_missing"
+    FOREIGN_FILE = "foreign_file"
+
+
 class AbortReason(StrEnum):
     """Why a wrapper gave its job up, as it reports it."""
 
@@ -205,6 +239,9 @@ class EventType(StrEnum):
     DATASET_CLOSED = "dataset_closed"
 
     EVENT_REFUSED = "event_refused"
+    INTEGRITY_ASKED = "integrity_asked"
+    INTEGRITY_REPAIRED = "integrity_repaired"
+    INTEGRITY_CHECKED = "integrity_checked"
 
 
 TERMINAL_WORKFLOW_STATES = frozenset({WorkflowState.FINISHED, WorkflowState.FAILED})

@@ -12,6 +12,7 @@ from models.columns import big_key, moment, now, words
 RANDOM = text("(random() * 2147483647)::int")
 
 _IS_INPUT = text("stage_id IS NOT NULL AND state <> 'dropped'")
+_IS_DROPPED = text("creator_job_id IS NOT NULL AND state = 'dropped'")
 _IS_OUTPUT = text("creator_job_id IS NOT NULL AND state <> 'dropped'")
 
 
@@ -26,6 +27,7 @@ class File(SQLModel, table=True):
     __table_args__ = (
         Index("files_input", "stage_id", "did", unique=True, postgresql_where=_IS_INPUT),
         Index("files_output", "workflow_id", "did", unique=True, postgresql_where=_IS_OUTPUT),
+        Index("files_dropped", "workflow_id", "did", postgresql_where=_IS_DROPPED),
         Index("files_waiting", "stage_id", "placement_id", "spread", postgresql_where=text("state = 'unallocated'")),
         Index("files_held", "stage_id", "job_id", postgresql_where=text("state IN ('allocated', 'outputting')")),
         Index("files_finding", "stage_id", "file_id", postgresql_where=text("state = 'finding'")),

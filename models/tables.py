@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models import archives, factory, files, jobs, people, places, publications, records, workflows
+from models import archives, factory, files, integrity, jobs, people, places, publications, records, workflows
 
-MODULES = (archives, factory, files, jobs, people, places, publications, records, workflows)
+MODULES = (archives, factory, files, integrity, jobs, people, places, publications, records, workflows)
 metadata = SQLModel.metadata

@@ -14,7 +14,7 @@ from engine.adapters import metacat_rules
 from engine.adapters.metacat_client import BoundedClient
 from engine.chunks import chunks
 from engine.errors import EngineError, InvalidInput, NameTaken, ServiceRefused, Unavailable
-from engine.ports import FileRecord, FoundFile, NewFile, QuerySummary
+from engine.ports import DatasetRecord, FileRecord, FoundFile, NewFile, QuerySummary
 from engine.settings import MetaCat as MetaCatSettings
 
 T = TypeVar("T")
@@ -132,6 +132,16 @@ class MetaCat:
             except Unavailable:
                 # The call for many answers 500 on servers with some libraries of databases.
                 self._update_each(chunk, metadata)
+
+    def add_parents(self, did: str, parents: Sequence[str]) -> None:
+        """Give an existing file more parents, which must exist; those it has already are well."""
+        names = [_name(parent) for parent in parents]
+        self._call(lambda: self._client.update_file(did=did, parents=names))
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
+        known = self._call(lambda: self._client.get_dataset(did))
+        return known and DatasetRecord(not known.get("frozen"), known.get("metadata") or {})
 
     def retire(self, dids: Sequence[str]) -> None:
         """Retire files that should not have been; unknown ones are well."""
@@ -272,6 +282,7 @@ def _record(found: Mapping[str, Any], names: Mapping[str, str]) -> FileRecord:
         adler32=(found.get("checksums") or {}).get("adler32"),
         metadata=found.get("metadata") or {},
         parents=tuple(sorted(names[parent["fid"]] for parent in found.get("parents") or () if parent["fid"] in names)),
+        retired=bool(found.get("retired")),
     )
 
 

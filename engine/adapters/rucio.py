@@ -14,7 +14,17 @@ from engine.adapters import rucio_storages
 from engine.adapters.rucio_client import BoundedClient, ClientPerThread
 from engine.chunks import chunks
 from engine.errors import InvalidInput, NameTaken, ServiceRefused, Unavailable
-from engine.ports import AccountUsage, FileRecord, FileReplica, FoundFile, LocatedFile, NewFile, StorageRecord
+from engine.ports import (
+    AccountUsage,
+    DatasetRecord,
+    FileRecord,
+    FileReplica,
+    FoundFile,
+    LocatedFile,
+    NewFile,
+    RuleRecord,
+    StorageRecord,
+)
 from engine.settings import Rucio as RucioSettings
 
 REPLICAS_PER_CALL: Final = 500
@@ -164,6 +174,19 @@ class Rucio:
                     client.attach_dids_to_dids(attachments)
                 except (rucio.FileAlreadyExists, rucio.Duplicate, rucio.DuplicateContent):
                     client.attach_dids_to_dids(attachments, ignore_duplicate=True)
+
+    def dataset(self, did: str) -> DatasetRecord | None:
+        """Return the dataset; None for an unknown one."""
+        with self._client() as client, suppress(rucio.DataIdentifierNotFound):
+            return DatasetRecord(bool(client.get_did(**_name(did))["open"]))
+        return None
+
+    def rules(self, did: str) -> list[RuleRecord]:
+        """List the rules of a dataset; none for an unknown one."""
+        with self._client() as client, suppress(rucio.DataIdentifierNotFound):
+            found = client.list_did_rules(**_name(did))
+            return [RuleRecord(str(rule["id"]), rule["account"], rule["rse_expression"]) for rule in found]
+        return []
 
     def dataset_contents(self, did: str) -> set[str]:
         """Return the DIDs of the files in a dataset; empty for an unknown one."""

@@ -13,7 +13,7 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress, why_not  # isort: skip
-from justin.cli import files, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
+from justin.cli import files, integrity, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
@@ -21,6 +21,7 @@ __all__ = [
     "app",
     "campaigns",
     "files",
+    "integrity",
     "jobs",
     "main",
     "metadata_files",

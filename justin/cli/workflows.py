@@ -24,6 +24,7 @@ QUERY_CHARACTERS = 60
 COLUMNS: list[Column[WorkflowView]] = [
     Column("Workflow", lambda each: str(each.workflow_id), right=True),
     Column("State", lambda each: each.state),
+    Column("Integrity", lambda each: each.integrity),
     Column("User", lambda each: each.user),
     Column("Scope", lambda each: each.scope, detail=True),
     Column("Created (UTC)", lambda each: utc(each.created_at)),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from justin.states import EventType, FileState, JobState, ProbeState, Source, WorkflowState
+from justin.states import EventType, FileState, Integrity, JobState, ProbeState, Source, WorkflowState
 
 Item = TypeVar("Item")
 
@@ -95,6 +95,9 @@ class WorkflowView(View):
     """What its owner should know: tags that moved, repositories that are gone or cannot be given as a whole."""
     archived_at: datetime | None = None
     """When it left for the archive; None while it has not."""
+    integrity: Integrity = Integrity.UNKNOWN
+    """Whether the books of its outputs agree, as of the time that follows."""
+    integrity_at: datetime | None = None
     stages: list[StageView] = []
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 import justin
 from justin.errors import InvalidInput, NotFound
+from justin.schemas.integrity import IntegrityView
 from justin.schemas.specs import (
     CampaignSpec,
     DistanceChange,
@@ -102,6 +103,10 @@ def _why_not(world: World, request: httpx.Request, workflow_id: str) -> Any:
     asked = request.url.params
     number = int(asked["stage_id"]) if "stage_id" in asked else None
     return reasons.explanation(world, world.workflow(int(workflow_id)), number, asked.get("site"), asked.get("did"))
+
+
+def _integrity(world: World, _request: httpx.Request, workflow_id: str) -> Any:
+    return IntegrityView(workflow_id=world.workflow(int(workflow_id)).view.workflow_id)
 
 
 def _no_datasets(world: World, _request: httpx.Request, workflow_id: str) -> Any:
@@ -284,6 +289,8 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/workflows/(\d+)/stages/(\d+)/jobscript", _jobscript),
     ("GET", r"/workflows/(\d+)/stages/(\d+)/outputs", _outputs),
     ("GET", r"/workflows/(\d+)/why-not", _why_not),
+    ("GET", r"/workflows/(\d+)/integrity", _integrity),
+    ("POST", r"/workflows/(\d+)/check", _integrity),
     ("GET", r"/workflows/(\d+)/datasets", _no_datasets),
     ("GET", r"/workflows/(\d+)/files", _list_files),
     ("POST", r"/workflows/(\d+)/files/(fail|retry)", _select_files),

@@ -8,14 +8,16 @@ from sqlalchemy import Row, Select
 from sqlmodel import col, select
 
 from justin.schemas.views import WorkflowView
-from justin.states import WorkflowState
+from justin.states import Integrity, WorkflowState
 from models import code
 from models.archives import ArchivedWorkflow
 from models.database import Session
+from models.integrity import IntegrityCheck
 from models.people import User
 from models.workflows import Workflow
 
-_NOT_COLUMNS = {"user", "stages", "warnings", "archived_at"}
+_OF_OTHERS = frozenset({"user", "stages", "warnings", "integrity", "integrity_at", "archived_at"})
+"""Fields that are no columns of the workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,22 @@ def list_workflows(
 
 
 def _workflows() -> Select[Any]:
-    return select(Workflow, User.name).join(User, col(User.user_id) == col(Workflow.user_id))
+    return (
+        select(Workflow, User.name, IntegrityCheck.badge, IntegrityCheck.checked_at)
+        .join(User, col(User.user_id) == col(Workflow.user_id))
+        .outerjoin(IntegrityCheck, col(IntegrityCheck.workflow_id) == col(Workflow.workflow_id))
+    )
 
 
 def _shown(session: Session, rows: Sequence[Row[Any]]) -> list[WorkflowView]:
-    warnings = code.warnings(session, [workflow.workflow_id for workflow, _ in rows])
+    warnings = code.warnings(session, [row[0].workflow_id for row in rows])
     return [_row(row, warnings) for row in rows]
 
 
 def _row(row: Row[Any], warnings: Mapping[int, list[str]]) -> WorkflowView:
-    workflow, user = row
-    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in _NOT_COLUMNS}
-    return WorkflowView(**values, user=user, warnings=warnings.get(workflow.workflow_id, []))
+    workflow, user, badge, checked_at = row
+    values = {name: getattr(workflow, name) for name in WorkflowView.model_fields if name not in _OF_OTHERS}
+    told = warnings.get(workflow.workflow_id, [])
+    return WorkflowView(
+        **values, user=user, integrity=badge or Integrity.UNKNOWN, integrity_at=checked_at, warnings=told
+    )

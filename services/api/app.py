@@ -12,6 +12,7 @@ from services.api.routes import (
     campaigns,
     events,
     files,
+    integrity,
     jobs,
     places,
     provenance,
@@ -31,7 +32,10 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 """
 
 PREFIX = "/api/v1"
-ROUTERS = (system, workflows, stages, files, jobs, events, campaigns, queries, places, why_not, tokens, provenance)
+ROUTERS = (
+    *(system, workflows, integrity, stages, files, jobs, events, campaigns),
+    *(queries, places, why_not, tokens, provenance),
+)
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:

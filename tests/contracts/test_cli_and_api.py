@@ -34,6 +34,8 @@ SHOWS = [
     "show-distances",
     "show-probes",
     "show-probes --matrix",
+    "check-workflow 1",
+    "show-integrity 1",
     "events --workflow-id 1",
     "whoami",
     "time",

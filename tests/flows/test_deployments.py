@@ -26,6 +26,7 @@ AGENTS = {
     "probes",
     "publisher",
     "partitions",
+    "reconciler",
 }
 
 

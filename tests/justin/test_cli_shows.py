@@ -49,6 +49,8 @@ SHOWS: dict[str, list[Any]] = {
     "show-distances": ["--rse", "MOCK"],
     "set-distance": ["--site", "MOCK_SITE", "--rse", "MOCK", "--distance", 5],
     "show-probes": ["--site", "MOCK_SITE", "--matrix"],
+    "show-integrity": [1],
+    "check-workflow": [1],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],

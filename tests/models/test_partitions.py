@@ -16,7 +16,7 @@ from models.queries import events as stored
 from models.queries.events import EventFilter
 from models.statements import raw_connection
 
-BEFORE = "0009"
+BEFORE = "0010"
 ADD = "INSERT INTO events (event_type, time, actor, workflow_id) VALUES ('workflow_created', %s, %s, 7)"
 
 

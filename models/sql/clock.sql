@@ -1,0 +1,4 @@
+-- The time by PostgreSQL's clock.
+-- Called by reconciliation.clock.
+-- moves: nothing
+SELECT clock_timestamp()
