@@ -11,7 +11,7 @@ from typing import Final
 from engine import factory_plan, pulses, stage_hints
 from engine.errors import EngineError, Refused, ServiceRefused, Unavailable
 from engine.factory_plan import StagePlan
-from engine.ports import GpuNeeds, JobOrder, JobTicket
+from engine.pool_ports import GpuNeeds, JobOrder, JobTicket
 from engine.runtime import Runtime
 from justin.states import FactoryLimit, JobState
 from models import demand, moves, nodes, results, watching

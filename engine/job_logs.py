@@ -11,7 +11,7 @@ from engine import pool_removals
 from engine.chunks import chunks
 from engine.errors import EngineError, ServiceRefused, Unavailable
 from engine.pool_looks import OUT_OF_POOL
-from engine.ports import PoolLog, PoolState
+from engine.pool_ports import PoolLog, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
 from models import reports, watching

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine import black_holes, pool_looks, pool_removals
 from engine.chunks import chunks
 from engine.pool_looks import OUT_OF_POOL, Look
-from engine.ports import PoolJob, PoolState
+from engine.pool_ports import PoolJob, PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
 from models import calls, leases, results, watching

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.ports import PoolJob, PoolState
+from engine.pool_ports import PoolJob, PoolState
 from engine.runtime import Runtime
 from models import watching
 from models.watching import LiveJob

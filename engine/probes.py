@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine import probe_files, probe_jobs, pulses
 from engine.errors import Refused, Unavailable
 from engine.job_factory import START_SECONDS
-from engine.ports import JobOrder, JobTicket
+from engine.pool_ports import JobOrder, JobTicket
 from engine.runtime import Runtime
 from models import demand, leases, probes
 from models.demand import JobClass, NewJob

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from engine.errors import Unavailable
-from engine.settings import Reconciler as ReconcilerSettings
+from engine.integrity_settings import Reconciler as ReconcilerSettings
 from engine.settings import read_password
 from models.outbox import OutboxItem
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from engine.code_ports import CodeHost
 from engine.pilots import PilotFactories
-from engine.ports import BatchPool, MetadataCatalog, ReplicaCatalog
+from engine.pool_ports import BatchPool
+from engine.ports import MetadataCatalog, ReplicaCatalog
 from engine.settings import Settings
 from engine.sinks import EventSink
 from models import database

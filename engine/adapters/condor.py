@@ -16,7 +16,7 @@ from engine.adapters.condor_jobs import JobName, by_schedd, named
 from engine.adapters.condor_process import CondorProcess
 from engine.adapters.submit import Rules
 from engine.errors import EngineError, ServiceRefused, Unavailable
-from engine.ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
+from engine.pool_ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
 from engine.settings import Pool as PoolSettings
 
 MOST_JOBS: Final = 2000

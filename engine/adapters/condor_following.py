@@ -7,7 +7,7 @@ from typing import Final
 from engine.adapters import condor_jobs
 from engine.adapters.condor_jobs import JobName, named
 from engine.adapters.condor_process import CondorProcess
-from engine.ports import PoolChanges, PoolJob, PoolState
+from engine.pool_ports import PoolChanges, PoolJob, PoolState
 
 REMOVED_BY_US: Final = "removed by justIN"
 HISTORY_SECONDS: Final = 86_400

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from engine.ports import PoolJob, PoolState
+from engine.pool_ports import PoolJob, PoolState
 
 SPOOLING: Final = 16
 """The hold reason of a job whose files are still to come."""

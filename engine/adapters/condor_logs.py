@@ -8,7 +8,7 @@ from typing import Any, Final
 from engine.adapters import condor_following, submit
 from engine.adapters.condor_jobs import JobName, named
 from engine.adapters.condor_process import CondorProcess
-from engine.ports import PoolLog
+from engine.pool_ports import PoolLog
 
 LONGEST_LOG_BYTES: Final = 2 << 20
 """Of each: what the jobscript prints is not among them."""

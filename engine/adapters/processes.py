@@ -17,7 +17,7 @@ from typing import Any
 
 from engine import stage_hints
 from engine.errors import Unavailable
-from engine.ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
+from engine.pool_ports import Announce, JobOrder, PoolChanges, PoolJob, PoolLog, PoolState, nobody
 
 WRAPPER = "justin-wrapper.pyz"
 CONFIGURATION = "job.json"

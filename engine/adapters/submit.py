@@ -12,7 +12,7 @@ from typing import Final
 
 from engine import classads
 from engine.errors import InvalidInput
-from engine.ports import GpuNeeds, JobOrder
+from engine.pool_ports import GpuNeeds, JobOrder
 
 WRAPPER: Final = "justin-wrapper.pyz"
 CONFIGURATION: Final = "job.json"

@@ -12,7 +12,7 @@ import pytest
 
 from engine.adapters.condor import CondorPool, environment
 from engine.errors import ServiceRefused, Unavailable
-from engine.ports import GpuNeeds, JobOrder, PoolState
+from engine.pool_ports import GpuNeeds, JobOrder, PoolState
 from localgrid import condor, processes
 from localgrid.condor_configuration import SCHEDDS
 from localgrid.sites import SITES

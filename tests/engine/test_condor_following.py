@@ -15,7 +15,7 @@ from engine import completion, job_factory, job_logs, job_watch, steering
 from engine.adapters import condor_jobs
 from engine.errors import EngineError
 from engine.job_logs import Kept
-from engine.ports import JobOrder, PoolState
+from engine.pool_ports import JobOrder, PoolState
 from engine.rights import Caller
 from engine.runtime import Runtime
 from justin.schemas.specs import FileSelection

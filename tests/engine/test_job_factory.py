@@ -14,7 +14,7 @@ from engine import job_factory, why_not
 from engine.adapters.processes import ProcessPool
 from engine.errors import InvalidInput, Unavailable
 from engine.job_factory import Submitted
-from engine.ports import Announce, GpuNeeds, JobOrder, PoolState, nobody
+from engine.pool_ports import Announce, GpuNeeds, JobOrder, PoolState, nobody
 from engine.runtime import Runtime
 from engine.settings import Factory
 from justin.states import FactoryLimit, FileState, JobState, WorkflowState

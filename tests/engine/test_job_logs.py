@@ -13,7 +13,7 @@ from engine import job_logs
 from engine.adapters.processes import ProcessPool
 from engine.errors import Unavailable
 from engine.job_logs import Kept
-from engine.ports import PoolState
+from engine.pool_ports import PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
 from models import reports

@@ -12,7 +12,7 @@ from engine import job_logs, job_watch, why_not
 from engine.adapters.processes import ProcessPool
 from engine.errors import Unavailable
 from engine.job_watch import Watched
-from engine.ports import PoolState
+from engine.pool_ports import PoolState
 from engine.runtime import Runtime
 from justin.schemas.views import EventView
 from justin.states import ACTIVE_JOB_STATES, EventType, FileState, JobState

@@ -19,10 +19,11 @@ from engine.adapters.rucio import Rucio
 from engine.adapters.rucio_client import BoundedClient
 from engine.dataset_names import Pattern
 from engine.errors import Unavailable
+from engine.integrity_settings import Reconciler
 from engine.ports import LocatedFile, NewFile, ReplicaCatalog
 from engine.reconciler import Reconciled
 from engine.runtime import Runtime
-from engine.settings import Outputs, Reconciler
+from engine.settings import Outputs
 from justin.schemas.integrity import FindingView
 from justin.states import EventType, FileState, FindingKind, Integrity, WorkflowState
 from localgrid.grid import Grid

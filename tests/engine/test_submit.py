@@ -19,7 +19,7 @@ with pytest.MonkeyPatch.context() as patch:
 from engine.adapters import submit
 from engine.adapters.submit import Rules
 from engine.errors import InvalidInput
-from engine.ports import GpuNeeds
+from engine.pool_ports import GpuNeeds
 from tests.support.orders import make_order
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,7 +11,7 @@ import pytest
 
 from engine.adapters.processes import ProcessPool
 from engine.errors import Unavailable
-from engine.ports import PoolJob, PoolState
+from engine.pool_ports import PoolJob, PoolState
 from localgrid import processes
 from localgrid.guard import cleaned_up
 from localgrid.identity import Identity

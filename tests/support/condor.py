@@ -10,7 +10,7 @@ import pytest
 
 from engine.adapters.condor import CondorPool
 from engine.errors import Unavailable
-from engine.ports import JobOrder, PoolJob, PoolState
+from engine.pool_ports import JobOrder, PoolJob, PoolState
 from engine.settings import Pool as PoolSettings
 from localgrid import condor, condor_programs, processes
 from localgrid.condor import Pool

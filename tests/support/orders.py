@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from engine.ports import JobOrder, JobTicket
+from engine.pool_ports import JobOrder, JobTicket
 
 
 def make_order(wrapper: Path, jobs: int = 1, **values: Any) -> JobOrder:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.adapters.processes import ProcessPool
-from engine.ports import JobOrder, JobTicket, PoolJob, PoolState
+from engine.pool_ports import JobOrder, JobTicket, PoolJob, PoolState
 from localgrid.pool import layout
 from localgrid.pool.layout import Settings
 from localgrid.pool.server import Server, end_jobs

@@ -7,7 +7,7 @@ import pytest
 
 from engine import job_logs, job_watch
 from engine.adapters.condor import CondorPool
-from engine.ports import PoolState
+from engine.pool_ports import PoolState
 from engine.runtime import Runtime
 from justin.states import JobState
 from localgrid.grid import Grid
