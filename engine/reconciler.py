@@ -76,7 +76,7 @@ def ask(session: Session, caller: Caller, workflow_id: int, reason: str = "") ->
     if workflow is None:
         raise NotFound(f"There is no workflow {workflow_id}.")
     rights.check(caller, Act.CHANGE_WORKFLOW, owner_id=workflow.user_id)
-    reconciliation.ask(session, workflow_id, caller.name, reason)
+    reconciliation.ask(session, workflow_id, caller.because(reason))
 
 
 def _go_on(runtime: Runtime, check: Check) -> Reconciled:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import NotAllowed
 from justin.states import Source
@@ -21,9 +21,9 @@ class Caller:
     source: Source = Source.API
     """By which way the person asks."""
 
-    def because(self, message: str = "") -> Reason:
+    def because(self, message: str = "", details: Mapping[str, Any] | None = None) -> Reason:
         """Say that the caller did it, and why."""
-        return Reason(self.name, message, source=self.source)
+        return Reason(self.name, message, details or {}, source=self.source)
 
 
 class Role(StrEnum):

@@ -4,7 +4,6 @@ import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from engine import sealing
 from engine.errors import InvalidInput, NotFound
@@ -15,9 +14,6 @@ from justin.schemas.views import ScratchTokenView
 from justin.states import EventType
 from models import events, scratch
 from models.database import Session
-from models.moves import Reason
-
-SOURCE: Final = "api"
 
 
 def put(session: Session, caller: Caller, settings: Scratch, spec: ScratchTokenSpec) -> None:
@@ -81,5 +77,5 @@ def _log(
     after: datetime | None,
     reason: str,
 ) -> None:
-    said = {"from": before and before.isoformat(), "to": after and after.isoformat(), "source": SOURCE}
-    events.add(session, event_type, Reason(caller.name, reason, {"user": caller.name, **said}))
+    said = {"from": before and before.isoformat(), "to": after and after.isoformat()}
+    events.add(session, event_type, caller.because(reason, said))

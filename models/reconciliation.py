@@ -9,6 +9,7 @@ from justin.states import FindingKind, WorkflowState
 from models import outbox
 from models.database import Session
 from models.datasets import DatasetKind
+from models.moves import Reason
 from models.outbox import OutboxItem
 from models.statements import jsonb, load
 
@@ -139,9 +140,11 @@ def postpone(session: Session, check: Check, reason: str, first_seconds: float, 
     _POSTPONE.run(session, workflow_id=check.workflow_id, holder=check.holder, reason=reason, **pauses)
 
 
-def ask(session: Session, workflow_id: int, actor: str, reason: str) -> None:
+def ask(session: Session, workflow_id: int, because: Reason) -> None:
     """Let a workflow be checked in the next cycle."""
-    _ASK.run(session, workflow_id=workflow_id, actor=actor, reason=reason)
+    asked = because.parameters()
+    del asked["seconds"]
+    _ASK.run(session, workflow_id=workflow_id, **asked)
 
 
 def settle(

@@ -24,10 +24,10 @@ QUERY_CHARACTERS = 60
 COLUMNS: list[Column[WorkflowView]] = [
     Column("Workflow", lambda each: str(each.workflow_id), right=True),
     Column("State", lambda each: each.state),
-    Column("Integrity", lambda each: each.integrity),
     Column("User", lambda each: each.user),
     Column("Scope", lambda each: each.scope, detail=True),
     Column("Created (UTC)", lambda each: utc(each.created_at)),
+    Column("Integrity", lambda each: each.integrity),
     Column("Query", lambda each: shortened(each.mql), detail=True),
     Column("Name", lambda each: each.name or shortened(each.description)),
     Column("Message", lambda each: " ".join([each.state_message, *each.warnings])),

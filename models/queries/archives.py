@@ -12,7 +12,7 @@ from models.database import Session
 from models.people import User
 from models.queries.workflows import WorkflowFilter
 
-_NOT_COLUMNS = {"user", "stages", "warnings"}
+_NOT_COLUMNS = {"user", "stages", "warnings", "integrity", "integrity_at"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ WITH asked AS (
         phase = CASE WHEN state.leased_until > clock_timestamp() THEN state.phase ELSE '' END
     RETURNING state.workflow_id, state.badge
 )
-INSERT INTO events (event_type, actor, workflow_id, campaign_id, details)
-SELECT 'integrity_asked', %(actor)s, asked.workflow_id, workflow.campaign_id,
-       jsonb_strip_nulls(jsonb_build_object('old', asked.badge, 'new', 'being checked', 'source', 'api',
-                                            'reason', nullif(%(reason)s, '')))
+INSERT INTO events (event_type, actor, source, workflow_id, campaign_id, details)
+SELECT 'integrity_asked', %(actor)s, %(source)s, asked.workflow_id, workflow.campaign_id,
+       jsonb_build_object('from', asked.badge, 'to', 'being checked') || coalesce(%(details)s::jsonb, '{}')
 FROM asked
 JOIN workflows AS workflow USING (workflow_id)
 RETURNING event_id

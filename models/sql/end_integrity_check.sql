@@ -28,7 +28,7 @@ logged AS (
     INSERT INTO events (event_type, actor, workflow_id, campaign_id, seconds, details)
     SELECT 'integrity_checked', 'reconciler', mine.workflow_id, mine.campaign_id,
            extract(epoch FROM clock_timestamp() - mine.started_at),
-           jsonb_build_object('old', mine.badge, 'new', told.badge, 'files', mine.files, 'findings', told.found,
+           jsonb_build_object('from', mine.badge, 'to', told.badge, 'files', mine.files, 'findings', told.found,
                               'repaired', told.repaired)
     FROM mine
     JOIN told USING (workflow_id)

@@ -28,8 +28,8 @@ INSERT INTO events (event_type, actor, workflow_id, campaign_id, file_id, storag
 SELECT 'integrity_repaired', 'reconciler', repaired.workflow_id, workflow.campaign_id, repaired.file_id,
        storage.storage_id,
        jsonb_strip_nulls(jsonb_build_object('kind', repaired.kind, 'did', repaired.did, 'place', repaired.place,
-                                            'dataset', nullif(repaired.dataset, ''), 'old', repaired.found,
-                                            'new', repaired.expected))
+                                            'dataset', nullif(repaired.dataset, ''), 'from', repaired.found,
+                                            'to', repaired.expected))
 FROM repaired
 JOIN workflows AS workflow USING (workflow_id)
 LEFT JOIN storages AS storage ON storage.name = repaired.place

@@ -32,7 +32,17 @@ from tests.support.makers import make_files, make_stage
 from tests.support.serving import serving
 
 KEPT = {
-    *("account_usages", "archived_workflows", "avoided_nodes", "campaigns", "distances", "entries", "events"),
+    *(
+        "account_usages",
+        "archived_workflows",
+        "avoided_nodes",
+        "campaigns",
+        "distances",
+        "entries",
+        "events",
+        "event_horizon",
+    ),
+    *("event_sinks", "refused_events"),
     *("group_members", "groups", "leases", "log_datasets", "placements", "pool_marks", "quota_loads", "quotas"),
     *("request_nonces", "scopes", "scratch_tokens", "service_pulses", "sessions", "sites", "storages", "users"),
 }

@@ -25,11 +25,12 @@ from engine.reconciler import Reconciled
 from engine.runtime import Runtime
 from engine.settings import Outputs
 from justin.schemas.integrity import FindingView
-from justin.states import EventType, FileState, FindingKind, Integrity, WorkflowState
+from justin.states import EventType, FileState, FindingKind, Integrity, Source, WorkflowState
 from localgrid.grid import Grid
 from models import reconciliation
 from models.files import File
 from models.integrity import IntegrityCheck
+from models.moves import Reason
 from models.outbox import OutboxItem
 from models.queries import integrity
 from models.reconciliation import METACAT, RUCIO
@@ -108,7 +109,7 @@ def check(runtime: Runtime, workflow_id: int) -> Reconciled:
     """Have a whole pass over a workflow now."""
     with runtime.session() as session:
         session.exec(update(IntegrityCheck).values(next_check_at=IntegrityCheck.started_at))
-        reconciliation.ask(session, workflow_id, "tester", "for the test")
+        reconciliation.ask(session, workflow_id, Reason("tester", "for the test", source=Source.API))
     return reconciler.reconcile(runtime)
 
 
@@ -212,7 +213,7 @@ def test_damage_is_found_mended_and_told_and_then_nothing_is_wrong(victim: Victi
         told = session.exec(select(Event.details).where(Event.event_type == EventType.INTEGRITY_REPAIRED)).all()
     details = [each for each in told if each]
     assert {(each["kind"], each["did"], each["place"]) for each in details} == places(findings)
-    assert all(each["old"] and each["new"] for each in details)
+    assert all(each["from"] and each["to"] for each in details)
     assert check(runtime, workflow_id) == Reconciled(workflow_id, "ok", OUTPUTS)
     assert shown(runtime, workflow_id) == (Integrity.OK, [])
 

@@ -2,9 +2,11 @@
 
 import getpass
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from httpx import Client as Http
 
 from engine.runtime import Runtime
@@ -22,6 +24,8 @@ SPEC: dict[str, Any] = {"mql": "monte-carlo 3", "stages": [STAGE]}
 CHANGES_NOTHING = {"/api/v1/queries/preview"}
 WHY: dict[str, Any] = {"reason": "because"}
 MINE = "/workflows/{}"
+GOOD_UNTIL = "2999-01-01T00:00:00+00:00"
+TOKEN: dict[str, Any] = {"token": "very-secret", "expires_at": GOOD_UNTIL}
 
 Told = tuple[str, Any, Any, str]
 """The type of an event; from what, to what, and why."""
@@ -51,6 +55,17 @@ ACTS: dict[str, tuple[WorkflowState, dict[str, Any], list[Told]]] = {
     MINE + "/finish": (WorkflowState.RUNNING, WHY, [("workflow_cancelled", "running", "cancelling", "because")]),
     MINE + "/files/fail": (WorkflowState.RUNNING, WHY, [("file_failed", "unallocated", "failed", "because")]),
     MINE + "/files/retry": (WorkflowState.PAUSED, WHY, [("file_retried", "failed", "finding", "because")]),
+    MINE + "/check": (
+        WorkflowState.RUNNING,
+        WHY,
+        [("integrity_asked", "unknown", "being checked", "because")],
+    ),
+    "/scratch-token": (WorkflowState.DRAFT, TOKEN | WHY, [("scratch_access_given", None, GOOD_UNTIL, "because")]),
+    "/scratch-token/forget": (
+        WorkflowState.DRAFT,
+        WHY,
+        [("scratch_access_withdrawn", GOOD_UNTIL, None, "because")],
+    ),
     "/distances": (
         WorkflowState.DRAFT,
         {"site": SITE, "rse": STORAGE, "distance": 7, **WHY},
@@ -98,7 +113,13 @@ def test_every_route_that_changes_something_is_tried_here(runtime: Runtime) -> N
     assert {path for path, methods in paths.items() if set(methods) - {"get"}} == tried | CHANGES_NOTHING
 
 
-@pytest.mark.usefixtures("_as_administrator")
+@pytest.fixture
+def _keeps_tokens(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keys").write_bytes(Fernet.generate_key())
+    monkeypatch.setattr(runtime.settings.scratch, "key_file", tmp_path / "keys")
+
+
+@pytest.mark.usefixtures("_as_administrator", "_keeps_tokens")
 @pytest.mark.parametrize(
     ("path", "workflow_id"), [(path, state) for path, (state, _, _) in ACTS.items()], indirect=["workflow_id"]
 )
@@ -107,6 +128,8 @@ def test_an_act_is_told(runtime: Runtime, api: Http, path: str, workflow_id: int
     _, body, expected = ACTS[path]
     if path.endswith("/submit"):
         api.post(f"/workflows/{workflow_id}/stages", json={"stage": STAGE})
+    if path.endswith("/forget"):
+        api.post("/scratch-token", json=TOKEN)
     before = len(told(runtime))
     reply = api.post(path.format(workflow_id), json=body, headers={"Justin-Source": source.value})
     assert reply.is_success, reply.text

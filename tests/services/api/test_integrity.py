@@ -17,7 +17,7 @@ def test_a_check_is_asked_for_with_a_reason_and_shown_as_under_way(runtime: Runt
     assert (asked["workflow_id"], asked["being_checked"]) == (workflow_id, True)
     (event,) = api.get("/events", params={"workflow_id": workflow_id, "event_type": "integrity_asked"}).json()["items"]
     assert event["actor"] == getpass.getuser()
-    expected = {"old": "unknown", "new": "being checked", "reason": "looks odd", "source": "api"}
+    expected = {"from": "unknown", "to": "being checked", "message": "looks odd"}
     assert event["details"] == expected
     assert api.get(f"/workflows/{workflow_id}").json()["integrity"] == "unknown"
 

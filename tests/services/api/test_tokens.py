@@ -50,7 +50,7 @@ def test_acts_on_a_token_are_events(keeping: httpx.Client) -> None:
     assert (first["event_type"], last["event_type"]) == ("scratch_access_given", "scratch_access_withdrawn")
     assert (first["details"]["from"], first["details"]["message"]) == (None, "a new one")
     assert first["details"]["to"] == last["details"]["from"]
-    assert (last["details"]["source"], last["details"]["message"]) == ("api", "it leaked")
+    assert (last["source"], last["details"]["message"]) == ("api", "it leaked")
 
 
 @pytest.mark.parametrize(
