@@ -4,11 +4,18 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from engine.code_ports import CodeHost, Resolved
+from engine.code_settings import Git
 from engine.errors import InvalidInput
 from justin.schemas.specs import MAX_JOBSCRIPT_BYTES, JobscriptReference, StageSpec, check_jobscript
 from models.code import ResolvedReference, StageCode
 
 Resolve = Callable[[str, str], Resolved]
+
+
+def check(stages: Sequence[StageSpec], settings: Git) -> None:
+    """Raise `InvalidInput` for repositories that nobody would bring to the jobs."""
+    if not settings.publishes and any(spec.git_repos for spec in stages):
+        raise InvalidInput("This server brings no git repositories to jobs: let the jobscript fetch what it needs.")
 
 
 def fetch(host: CodeHost, stages: Sequence[StageSpec]) -> list[StageCode]:

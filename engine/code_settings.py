@@ -34,5 +34,7 @@ class Git(BaseModel):
     """Of a commit's files in one tar."""
     keep_seconds: Annotated[float, Field(gt=0)] = 30 * 86_400.0
     """How long a copy is kept that nobody asked for."""
+    publishes: bool = False
+    """Whether stages may ask for repositories in their jobs' workspaces: something must publish them to the nodes."""
     watch_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """How often the hosts are asked whether tags and branches that running workflows name have moved."""

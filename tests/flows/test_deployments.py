@@ -25,6 +25,7 @@ AGENTS = {
     "storages",
     "probes",
     "publisher",
+    "repositories",
     "partitions",
     "reconciler",
 }

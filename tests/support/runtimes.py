@@ -57,7 +57,7 @@ def out_of_reach(url: str, code: Path = Path("/nowhere")) -> Settings:
         database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
-        git=Git(url=NOBODY, directory=code / "repositories", mirrors=code / "mirrors"),
+        git=Git(url=NOBODY, directory=code / "repositories", mirrors=code / "mirrors", publishes=True),
         containers=Containers(privileged_quotas=["*"]),
     )
 

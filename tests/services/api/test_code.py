@@ -137,3 +137,13 @@ def test_no_reference_reaches_files_outside_of_repositories(api: Client, code: R
         "/etc/passwd:x",
     ):
         assert api.post("/workflows", json=workflow({"jobscript_git": reference})).status_code in {400, 422}
+
+
+def test_repositories_are_refused_where_nothing_brings_them_to_jobs(
+    runtime: Runtime, api: Client, code: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.settings.git, "publishes", False)
+
+    assert "brings no git repositories to jobs" in refused(
+        api, {"jobscript": JOBSCRIPT, "git_repos": [f"{code.name}:v1"]}
+    )

@@ -1,4 +1,4 @@
-"""Prefect tasks around `engine.code_drift`."""
+"""Prefect task around `engine.code_drift`."""
 
 from prefect import task
 
