@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import justin
-from engine import archive_objects, viewing
+from engine import archive_objects, publisher, viewing
 from engine.archive_objects import FIRST, SCHEMA, Written
 from engine.errors import Unavailable
 from engine.runtime import Runtime
@@ -79,6 +79,10 @@ def archive_workflow(runtime: Runtime, workflow_id: int, directory: Path) -> boo
     name = "-".join(filter(None, (instance, f"w{workflow_id:05}")))
     written = archive_objects.write(directory, name, writing.sections())
     archive_objects.verify(written)
+    told = publisher.told_to_all(runtime)
+    if told is not None and told < writing.last_event_id:
+        LOG.info("workflow %s is archived when everybody has been told of its events", workflow_id)
+        return False
     with runtime.session() as session:
         put = archives.put(session, workflow_id, writing.stored(written), ACTOR)
     if put:
@@ -102,7 +106,7 @@ class _Writing:
     def __init__(self, runtime: Runtime, workflow_id: int) -> None:
         self._runtime = runtime
         self._workflow_id = workflow_id
-        self._last_event_id = 0
+        self.last_event_id = 0
         self._view: WorkflowView | None = None
 
     def sections(self) -> Iterator[tuple[str, Iterable[str]]]:
@@ -135,7 +139,7 @@ class _Writing:
             "sections": dict(written.sections),
             "stages": [{"files": stage.files, "jobs": stage.jobs} for stage in found],
         }
-        return Stored(written.location, written.sha256, written.size_bytes, counts, self._last_event_id)
+        return Stored(written.location, written.sha256, written.size_bytes, counts, self.last_event_id)
 
     def _jobs(self) -> Iterator[JobView]:
         wanted = JobFilter(workflow_id=self._workflow_id)
@@ -175,7 +179,7 @@ class _Writing:
             lambda session, after: events.list_events(session, wanted, PAGE, after), lambda event: event.event_id
         )
         for event in listed:
-            self._last_event_id = max(self._last_event_id, event.event_id)
+            self.last_event_id = max(self.last_event_id, event.event_id)
             yield event.model_dump_json()
 
     def _pages(

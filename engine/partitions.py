@@ -4,14 +4,12 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from engine import publisher
 from engine.runtime import Runtime
-from models import partitions, sinks
+from models import partitions
 from models.partitions import Partition, TableInUse
 
 LOG = logging.getLogger(__name__)
-
-PREFECT = "prefect"
-"""The name under which Prefect is told of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,6 @@ def _drop(runtime: Runtime, now: datetime) -> tuple[list[str], str]:
 
 
 def _is_told(runtime: Runtime, partition: Partition) -> bool:
-    names = [sink.name for sink in runtime.sinks]
-    if runtime.settings.publisher.prefect:
-        names.append(PREFECT)
+    told = publisher.told_to_all(runtime)
     with runtime.session() as session:
-        told = sinks.published_to(session, names)
         return told is None or partitions.last_event(session, partition) <= told

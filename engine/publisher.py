@@ -19,6 +19,8 @@ from models.sinks import SetAside
 
 LOG = logging.getLogger(__name__)
 
+PREFECT: Final = "prefect"
+"""The name under which Prefect is told of events."""
 MOST_BATCHES: Final = 40
 """In one cycle, so that one that has much to hear does not keep the next cycle of the others waiting."""
 SETTLE_SECONDS: Final = 1.0
@@ -65,6 +67,15 @@ def publish(runtime: Runtime, sink: EventSink) -> Published:
     finally:
         with runtime.session() as session:
             leases.release(session, lease, holder)
+
+
+def told_to_all(runtime: Runtime) -> int | None:
+    """Return up to which event everybody was told; None when nobody is to be told."""
+    names = [sink.name for sink in runtime.sinks]
+    if runtime.settings.publisher.prefect:
+        names.append(PREFECT)
+    with runtime.session() as session:
+        return sinks.published_to(session, names)
 
 
 def settled(runtime: Runtime, beyond: int, enough: int) -> int:

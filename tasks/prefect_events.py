@@ -11,7 +11,7 @@ from prefect.events.schemas.events import Event
 from engine import published_events
 from engine.errors import Unavailable
 from engine.event_settings import Publisher
-from engine.partitions import PREFECT
+from engine.publisher import PREFECT
 from engine.sinks import Delivery
 from justin.schemas.views import EventView
 

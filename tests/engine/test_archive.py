@@ -4,7 +4,7 @@ import gzip
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +21,10 @@ from engine.archive_objects import Damaged
 from engine.errors import Unavailable
 from engine.runtime import Runtime
 from engine.settings import Archive
+from engine.sinks import Delivery
 from justin.document import load_workflow, workflow_text
 from justin.schemas.specs import WorkflowSpec
+from justin.schemas.views import EventView
 from models import emptying
 from models.database import Session
 from models.tables import metadata
@@ -298,3 +300,21 @@ def test_every_table_goes_with_workflows_or_is_known_to_stay() -> None:
     for table in metadata.tables.values():
         referred = {key.column.table.name for key in table.foreign_keys} & (going | things)
         assert not referred or table.name in going | things, table.name
+
+
+class Deaf:
+    """Somebody who is to be told of events, and has not been told of any yet."""
+
+    name = "deaf"
+
+    def send(self, events: Sequence[EventView]) -> Delivery:
+        """Take nothing."""
+        return Delivery(waits_from=events[0].event_id)
+
+
+def test_what_somebody_is_still_to_be_told_of_stays(archiving: Runtime) -> None:
+    workflow_id = make(archiving)
+    told_later = replace(archiving, sinks=(Deaf(),))
+
+    assert archive.archive_workflows(told_later).workflows == ()
+    assert archive.archive_workflows(archiving).workflows == (workflow_id,)
