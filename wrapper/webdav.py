@@ -93,6 +93,9 @@ def _make_collections(parcel: Parcel, url: str, token: str) -> None:
     if reply.status in NO_PARENT:
         _make_collections(parcel, posixpath.dirname(url), token)
         reply = _call("MKCOL", url + "/", parcel, token)
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Some servers fail at one of two who make the same at once; asked again, they say that it is there.
+        reply = _call("MKCOL", url + "/", parcel, token)
     # 405: it is there already, perhaps since another job made it a moment ago.
     if reply.status not in STORED | {405}:
         raise _refusal(reply.status)("MKCOL of {} was answered {}".format(_shown(url), reply.status))

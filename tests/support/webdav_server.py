@@ -33,6 +33,8 @@ class Behaviour:
     loses_bytes: int = 0
     wrong_adler32: bool = False
     tells_digest: bool = True
+    fails_once_made: bool = False
+    """Whether the making of a collection ends with an error although it is there then, as when two make it at once."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         if not self.file.parent.is_dir():
             return self._answer(409)
         self.file.mkdir()
-        return self._answer(201)
+        return self._answer(500 if self.storage.behaviour.fails_once_made else 201)
 
     def do_HEAD(self) -> None:
         if not self._authorized():

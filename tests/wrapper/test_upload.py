@@ -91,6 +91,14 @@ def test_webdav_makes_collections_and_follows_redirections(
     assert all(seen.authorized == (seen.port == storage.door) for seen in storage.seen)
 
 
+def test_webdav_makes_collections_that_another_makes_at_once(parcel: Parcel, storage: WebDavServer) -> None:
+    storage.behaviour.fails_once_made = True
+
+    webdav.put(parcel, web_target(storage))
+
+    assert (storage.directory / "usertests/w504/a.root").read_bytes() == CONTENT
+
+
 def test_webdav_of_an_empty_file(parcel: Parcel, storage: WebDavServer) -> None:
     parcel.path.write_bytes(b"")
     empty = parcel._replace(output=parcel.output._replace(size_bytes=0, adler32="00000001"))
