@@ -71,9 +71,7 @@ class OwnCondor:
     def daemons(self, name: str) -> list[Identity]:
         """Return the pool's processes of one of HTCondor's programs."""
         mark = f"{MARK}={processes.mark(self.directory, condor.COMPONENT)}"
-        return [
-            identity for identity in marked_processes(mark) if Path(f"/proc/{identity.pid}/exe").resolve().name == name
-        ]
+        return [identity for identity in marked_processes(mark) if _program(identity) == name]
 
     def kill(self, name: str) -> None:
         """End all of the pool's processes of a program at once."""
@@ -112,6 +110,14 @@ class OwnCondor:
     def start(self) -> None:
         """Start what does not run of it."""
         processes.start(self.directory, self.pool.component())
+
+
+def _program(identity: Identity) -> str:
+    """Return the name of a process's program; nothing of one that has just ended."""
+    try:
+        return Path(f"/proc/{identity.pid}/exe").readlink().name
+    except FileNotFoundError:
+        return ""
 
 
 @pytest.fixture(scope="session")
