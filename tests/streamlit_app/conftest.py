@@ -1,5 +1,6 @@
 """A database for the dashboard, and its pages as a browser would be shown them."""
 
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,12 @@ from models.database import Database
 from streamlit_app import cached
 
 Show = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the main module back, which Streamlit replaces by a page: programs that tests start would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
