@@ -25,7 +25,12 @@ def run(*, once: bool) -> None:
         if source is None:
             log.info("no source yet for %s:%s", request["scope"], request["name"])
             continue
-        copy(source, destination_path(request))
+        try:
+            copy(source, destination_path(request))
+        except OSError as error:
+            # It waits for the next pass, and keeps nothing else waiting.
+            log.warning("%s:%s is not copied: %s", request["scope"], request["name"], error)
+            continue
         finish(request)
 
 

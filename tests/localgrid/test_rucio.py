@@ -97,6 +97,14 @@ def test_rule_elsewhere_is_carried_out(catalogue: Catalogue) -> None:
         assert copies["FNAL"].read_bytes() == copies["MANCHESTER"].read_bytes()
 
 
+def test_a_file_whose_bytes_are_gone_keeps_no_other_waiting(catalogue: Catalogue) -> None:
+    lost, other = catalogue.upload("MANCHESTER"), catalogue.upload("MANCHESTER")
+    catalogue.paths(lost)["MANCHESTER"].unlink()
+    waiting, rule = catalogue.rule(lost, "FNAL"), catalogue.rule(other, "FNAL")
+    wait_until(lambda: catalogue.client.get_replication_rule(rule)["state"] == "OK")
+    assert catalogue.client.get_replication_rule(waiting)["state"] == "REPLICATING"
+
+
 def test_daemons_lock_files_that_come_after_the_rule(catalogue: Catalogue) -> None:
     dataset = catalogue.dataset()
     catalogue.upload("CERN", dataset)
