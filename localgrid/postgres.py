@@ -177,7 +177,10 @@ class Installation:
 
     def remove(self) -> None:
         """Remove the data of a stopped server, and the place if we made it outside of the grid's directory."""
-        for path in (self.data, self.place / "postgres.new", self.place / "programs"):
+        new = self.place / "postgres.new"
+        # One that has lost whoever started it would write into what is being removed.
+        end_left(self.owner, "initdb", working=(new, PROGRAM))
+        for path in (self.data, new, self.place / "programs"):
             shutil.rmtree(path, ignore_errors=True)
         (self.place / "postgres.password").unlink(missing_ok=True)
         if self.place.parent == PRIVATE_ROOT:
