@@ -143,7 +143,7 @@ def test_killed_components_are_started_again_and_only_those(place: Path) -> None
     assert states == {**dict.fromkeys(NAMES, "running"), **dict.fromkeys(("metacat", "postgres", "rucio"), "died")}
     lifecycle.up(place, fast=True)
     after = identities(place)
-    assert {name for name in NAMES if after[name] == before[name]} == {"pool", "rucio-daemons"}
+    assert {name for name in NAMES if after[name] == before[name]} == {"pool", "rcds", "rucio-daemons"}
 
 
 def test_two_grids_do_not_disturb_each_other(grid: Grid, place: Path) -> None:
