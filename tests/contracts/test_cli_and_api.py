@@ -36,6 +36,7 @@ SHOWS = [
     "show-probes --matrix",
     "check-workflow 1",
     "show-integrity 1",
+    "diff 1 1 --all",
     "events --workflow-id 1",
     "whoami",
     "time",
@@ -121,6 +122,6 @@ def test_what_the_server_refuses_is_told_in_its_words(
 
 
 def test_what_is_not_there_has_its_exit_code(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ("status 99", "show-stages --workflow-id 99", "fetch-logs --jobsub-id 1.0@nowhere"):
+    for arguments in ("status 99", "diff 99 1", "show-stages --workflow-id 99", "fetch-logs --jobsub-id 1.0@nowhere"):
         assert run(arguments) == 23, arguments
         assert "99" in (told := capsys.readouterr().err) or "1.0@nowhere" in told
