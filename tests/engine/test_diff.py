@@ -237,6 +237,19 @@ def test_outcomes_are_compared(ready: Runtime) -> None:
     assert (stage.first.ended_jobs, stage.first.finished_jobs) == (10, 5)
 
 
+def test_of_many_jobs_the_newest_tell(ready: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff, "MOST_JOBS", 2)
+    workflow_id = made(ready, {})
+    for seconds in (10, 20, 30):
+        run(ready, workflow_id, JobState.FINISHED, **used(seconds, 1, 1))
+
+    found = diff.diff_workflows(ready, workflow_id, workflow_id, 0)
+
+    first = found.stages[0].first
+    assert first
+    assert (found.most_jobs, first.ended_jobs, first.median_real_seconds) == (2, 2, 20)
+
+
 def ended(runtime: Runtime) -> int:
     """Make a workflow that ended, whose jobs have told everything."""
     with runtime.session() as session:

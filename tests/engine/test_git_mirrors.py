@@ -245,6 +245,19 @@ def test_what_came_between_two_commits_is_listed(code: Repository, tmp_path: Pat
     assert [path.name for path in (tmp_path / "mirrors").iterdir()] == []
 
 
+def test_commits_that_are_not_in_the_encoding_they_claim_are_listed(code: Repository, tmp_path: Path) -> None:
+    first = code.commit({"a": "1"})
+    claimed = tmp_path / "commit"
+    claimed.write_bytes(code.git("cat-file", "commit", code.commit({"a": "2"}, "Zurück")).encode("latin-1"))
+    code.git("push", "--quiet", "--force", "origin", f"{first}:main")
+    code.git("reset", "--quiet", "--hard", code.git("hash-object", "-t", "commit", "-w", str(claimed)))
+    last = code.commit({"a": "3"}, "One line\u2028with a separator in it")
+
+    listed = mirrors(tmp_path).log("dune/code", first, last, most=10)
+
+    assert [each.subject for each in listed] == ["One line\u2028with a separator in it", "Zur?ck"]
+
+
 def test_variables_of_a_hook_lead_to_no_other_repository(
     code: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
