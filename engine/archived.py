@@ -1,7 +1,7 @@
 """What is shown of archived workflows: read from their objects, as the API shows workflows that are not archived."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -22,7 +22,7 @@ from models.queries.events import EventFilter
 from models.queries.files import FileFilter
 from models.queries.jobs import JobFilter
 
-LINES_PER_JOB: Final = 10
+LINES_PER_JOB: Final = 5
 """So many more jobs are read than are wanted of one stage, for those of the others and those that never started."""
 
 
@@ -114,15 +114,25 @@ class Archive:
     def outcomes(self, most_jobs: int) -> list[StageOutcome]:
         """Tell of each stage what its newest jobs say, at most so many of each, as `models.queries.outcomes` does."""
         stages = {stage["stage_number"]: stage for stage in self._lines("stage")}
-        newest: dict[int | None, list[JobView]] = {number: [] for number in stages}
-        for job in islice(self._lines("job"), most_jobs * LINES_PER_JOB):
-            of_stage = newest.get(job["stage_id"])
-            if of_stage is not None and len(of_stage) < most_jobs and job["started_at"] and job["finished_at"]:
-                of_stage.append(JobView.model_validate(job))
+        newest = self._newest_jobs(stages, most_jobs)
         return [
             outcomes.of_jobs(number, newest[number], processors=stage["processors"], image_digest=stage["image_digest"])
             for number, stage in stages.items()
         ]
+
+    def _newest_jobs(self, stages: Collection[int], most: int) -> dict[int, list[JobView]]:
+        """Read the newest jobs of each stage that started and ended, until there are enough of each."""
+        newest: dict[int, list[JobView]] = {number: [] for number in stages}
+        open_stages = set(stages)
+        for job in islice(self._lines("job"), most * LINES_PER_JOB):
+            if not open_stages:
+                break
+            number = job["stage_id"]
+            if number in open_stages and job["started_at"] and job["finished_at"]:
+                newest[number].append(JobView.model_validate(job))
+                if len(newest[number]) == most:
+                    open_stages.remove(number)
+        return newest
 
     def _lines(self, kind: str) -> Iterator[Any]:
         return archive_objects.read(self.located.location, self.located.sections, kind)

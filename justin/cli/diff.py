@@ -12,6 +12,8 @@ from justin.schemas.diff import CommitView, RepositoryDiff, StageDiff, ValueDiff
 from justin.schemas.views import RepositoryView
 
 SHORT_COMMIT = 12
+_LONG = ("_sha256", "_commit")
+"""Names of what is as clear when it is cut short."""
 
 WorkflowId = Annotated[int, typer.Argument(metavar="WORKFLOW", min=1, help="A workflow, by its id.")]
 
@@ -94,8 +96,8 @@ class _Showing:
         columns: list[Column[ValueDiff]] = [
             Column("Part", lambda each: each.part),
             Column("What", lambda each: each.name),
-            Column(self._names[0], lambda each: _text(each.name, each.first)),
-            Column(self._names[1], lambda each: _text(each.name, each.second)),
+            Column(self._names[0], lambda each: _text(each.name, each.first, each.second)),
+            Column(self._names[1], lambda each: _text(each.name, each.second, each.first)),
         ]
         if self._everything:
             columns.append(Column("Equal", lambda each: truth(each.equal)))
@@ -131,16 +133,22 @@ def _line(commit: CommitView) -> str:
     return cell(f"{commit.commit[:SHORT_COMMIT]} {utc(commit.at)} {commit.author}: {commit.subject}")
 
 
-def _text(name: str, value: Any) -> str:
-    """Write a value with the unit that its name has."""
+def _text(name: str, value: Any, beside: Any) -> str:
+    """Write a value with the unit that its name has; an empty text is told from none."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return (value[:SHORT_COMMIT] if name.endswith(_LONG) else value) or ('""' if beside is None else "")
     if isinstance(value, bool):
         return truth(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    return _measured(name, value)
+
+
+def _measured(name: str, value: float) -> str:
     if name.endswith("_bytes"):
         return size(int(value))
     if name.endswith("_seconds"):
         return duration(value)
-    return f"{value:.1%}" if name.endswith("_efficiency") else str(value)
+    return f"{value:.1%}" if name.endswith("_efficiency") else f"{value:.15g}"

@@ -16,7 +16,7 @@ def _workflows(url: str, client: Client, server: MockServer) -> None:
     """Two of the same, of which one has been processed, one that is unlike them, and one without stages."""
     stage = StageSpec(jobscript=JOBSCRIPT, outputs=[OutputSpec(pattern="*.root", lifetime_days=7)])
     script = JOBSCRIPT.replace("exit 0", "exit 1")
-    other = stage.model_copy(update={"jobscript": script, "rss_mib": 4000, "environment": {"A": "b"}})
+    other = stage.model_copy(update={"jobscript": script, "rss_mib": 4000, "environment": {"A": "b", "EMPTY": ""}})
     for each in (stage, stage, other):
         client.create_workflow(WorkflowSpec(mql=QUERY, stages=[each]), submit=True)
     client.create_workflow(WorkflowSpec(mql=QUERY))
@@ -48,6 +48,7 @@ def test_what_differs_is_shown_and_the_rest_with_all(run: Run) -> None:
     assert shown.out.startswith("Workflows 2 and 3 differ.\n\nStage 1\n")
     assert ["resources", "rss_mib", "2000", "4000"] in rows(shown.out)
     assert ["environment", "A", "-", "b"] in rows(shown.out)
+    assert ["environment", "EMPTY", "-", '""'] in rows(shown.out)
     assert "\n-echo 'ünïcode' && exit 0\n+echo 'ünïcode' && exit 1\n" in shown.out
     assert "\x1b" not in shown.out
     everything = rows(run("diff", 2, 3, "--all").out)
