@@ -1,15 +1,17 @@
 """What is shown of archived workflows: read from their objects, as the API shows workflows that are not archived."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from engine import archive_objects
 from engine.errors import NotFound, WrongState
 from engine.runtime import Runtime
+from justin import outcomes
+from justin.schemas.diff import StageOutcome
 from justin.schemas.explanations import Explanation, PoolVerdict, StageExplanation
 from justin.schemas.specs import WorkflowSpec
 from justin.schemas.views import DatasetView, EventView, FileView, JobView, ReplicaView, StageView, WorkflowView
@@ -19,6 +21,9 @@ from models.queries.archives import Located
 from models.queries.events import EventFilter
 from models.queries.files import FileFilter
 from models.queries.jobs import JobFilter
+
+LINES_PER_JOB: Final = 5
+"""So many more jobs are read than are wanted of one stage, for those of the others and those that never started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,29 @@ class Archive:
         chosen = self.stages() if number is None else [self.stage(number)]
         told = [_explained(self.located.view, stage) for stage in chosen]
         return Explanation(workflow_id=self.workflow_id, site=None, file=None, stages=told)
+
+    def outcomes(self, most_jobs: int) -> list[StageOutcome]:
+        """Tell of each stage what its newest jobs say, at most so many of each, as `models.queries.outcomes` does."""
+        stages = {stage["stage_number"]: stage for stage in self._lines("stage")}
+        newest = self._newest_jobs(stages, most_jobs)
+        return [
+            outcomes.of_jobs(number, newest[number], processors=stage["processors"], image_digest=stage["image_digest"])
+            for number, stage in stages.items()
+        ]
+
+    def _newest_jobs(self, stages: Collection[int], most: int) -> dict[int, list[JobView]]:
+        """Read the newest jobs of each stage that started and ended, until there are enough of each."""
+        newest: dict[int, list[JobView]] = {number: [] for number in stages}
+        open_stages = set(stages)
+        for job in islice(self._lines("job"), most * LINES_PER_JOB):
+            if not open_stages:
+                break
+            number = job["stage_id"]
+            if number in open_stages and job["started_at"] and job["finished_at"]:
+                newest[number].append(JobView.model_validate(job))
+                if len(newest[number]) == most:
+                    open_stages.remove(number)
+        return newest
 
     def _lines(self, kind: str) -> Iterator[Any]:
         return archive_objects.read(self.located.location, self.located.sections, kind)

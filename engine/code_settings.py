@@ -27,7 +27,7 @@ class Git(BaseModel):
     config_file: Path | None = None
     """A configuration of git's own, for proxies and certificates; that of the account is not read."""
     answer_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """How long a host may take to say what a reference is."""
+    """How long a host may take to say what a reference is, or which commits lie between two."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     """How long a host may take to give the files of a commit."""
     max_fetch_bytes: Annotated[int, Field(gt=0)] = 2 << 30

@@ -10,6 +10,7 @@ import httpx
 
 from justin import config, following, waiting
 from justin.code_uploads import Uploads
+from justin.schemas.diff import WorkflowDiff
 from justin.schemas.explanations import Explanation
 from justin.schemas.integrity import IntegrityView
 from justin.schemas.provenance import Provenance
@@ -237,6 +238,10 @@ class Client(Uploads):
     def provenance(self, dids: Sequence[str], *, depth: int | None = None, limit: int = 1000) -> Provenance:
         """Ask how files (at most 100) were made, through at most `depth` generations of parents and `limit` files."""
         return self._get("/provenance", Provenance, {"did": list(dids), "depth": depth, "limit": limit})
+
+    def diff(self, first_id: int, second_id: int, *, commits: int = 50) -> WorkflowDiff:
+        """Compare two workflows; at most `commits` of each repository are listed each way, and for 0 no host asked."""
+        return self._get(f"/workflows/{first_id}/diff/{second_id}", WorkflowDiff, {"commits": commits})
 
     # Jobs and events
 

@@ -114,12 +114,15 @@ class GitMirrors:
         """Return the commits that `new` has and `old` has not; the history is fetched for it, and not kept."""
         place = find_place(self._settings, repository)
         commits = [_checked(commit, place) for commit in (new, old)]
-        self._mirrors.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=NEW, dir=self._mirrors) as temporary:
-            git = self._empty_repository(Path(temporary), place)
-            self._fetch_history(git, place, commits, Path(temporary))
-            said = git.execute(["git", "log", f"--max-count={most}", LOG_FORMAT, new, f"^{old}", "--"])
-        return [_logged(line) for line in str(said).splitlines()]
+        try:
+            self._mirrors.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=NEW, dir=self._mirrors) as temporary:
+                git = self._empty_repository(Path(temporary), place)
+                self._fetch_history(git, place, commits, Path(temporary))
+                said = git.execute(["git", "log", f"--max-count={most}", LOG_FORMAT, new, f"^{old}", "--"])
+        except (GitError, OSError) as error:
+            raise Unavailable(f"git cannot read the history of {place.repository}: {error}") from error
+        return [_logged(line) for line in str(said).split("\n") if line]
 
     def _references(self, place: Place, names: Sequence[str]) -> dict[str, str]:
         """Ask the host once for some hundred names; of an annotated tag, what it points at counts."""
@@ -220,7 +223,8 @@ class GitMirrors:
 
     def _fetch_history(self, git: Git, place: Place, commits: Sequence[str], directory: Path) -> None:
         """Fetch all that led to some commits, without files where the host can leave them out."""
-        limits = Limits(self._settings.timeout_seconds, directory, self._settings.max_fetch_bytes)
+        # Somebody waits for the answer.
+        limits = Limits(self._settings.answer_seconds, directory, self._settings.max_fetch_bytes)
         names = {f"remote.host.{name}": value for name, value in PARTIAL.items()} | {"remote.host.url": place.address}
         options = [word for name, value in names.items() for word in ("-c", f"{name}={value}")]
         try:
@@ -260,7 +264,8 @@ def _check_held(git: Git, place: Place, commit: str) -> None:
 
 
 def _logged(line: str) -> LoggedCommit:
-    commit, seconds, author, subject = line.split("\x1f", maxsplit=3)
+    # Old commits are not always in the encoding that they claim.
+    commit, seconds, author, subject = line.encode(errors="replace").decode().split("\x1f", maxsplit=3)
     return LoggedCommit(commit, author, datetime.fromtimestamp(int(seconds), UTC), subject)
 
 

@@ -13,7 +13,8 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress, why_not  # isort: skip
-from justin.cli import code, files, integrity, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
+from justin.cli import code, files, integrity, jobs, metadata_files, places, probes  # isort: skip
+from justin.cli import provenance, diff, tokens, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
@@ -21,6 +22,7 @@ __all__ = [
     "app",
     "campaigns",
     "code",
+    "diff",
     "files",
     "integrity",
     "jobs",

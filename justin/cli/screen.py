@@ -1,17 +1,21 @@
 """What commands show: tables for people, lines for pipes, one JSON document for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import typer
 from pydantic import BaseModel
 
 from justin.cli import tables
 from justin.cli.tables import Column, Item, cell, printable
+
+_COLOURS: Final = {"-": typer.colors.RED, "+": typer.colors.GREEN, "@": typer.colors.CYAN}
+"""Of the lines of a difference, by how they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,15 @@ class Screen:
         """Show a part of a text at once; on a terminal without what could steer it."""
         sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
+
+    def difference(self, text: str) -> None:
+        """Show a text as `diff -u` writes it; on a terminal in colours, and without what could steer it."""
+        if not sys.stdout.isatty():
+            sys.stdout.write(text)
+            return
+        for line in printable(text).removesuffix("\n").split("\n") if text else ():
+            colour = None if os.environ.get("NO_COLOR") else _COLOURS.get(line[:1])
+            typer.echo(typer.style(line, fg=colour))
 
     def table(self, columns: Sequence[Column[Item]], items: Iterable[Item], limit: int | None = None) -> None:
         """Show items, at most `limit`, and say when there are more."""

@@ -169,6 +169,8 @@ class JobView(View):
     """Of its logs.tgz, once the catalogues know that."""
     gpus: list[JobGpuView] = []
     """Those that it was given, as it found them at its start."""
+    wrapper_version: str = ""
+    """Of justIN; empty until it started."""
 
 
 class EventView(View):

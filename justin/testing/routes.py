@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel
 
 import justin
+from justin import diff
 from justin.errors import InvalidInput, NotFound
 from justin.schemas.integrity import IntegrityView
 from justin.schemas.specs import (
@@ -67,10 +68,12 @@ def _one_workflow(world: World, _request: httpx.Request, workflow_id: str) -> An
 
 
 def _workflow_spec(world: World, _request: httpx.Request, workflow_id: str) -> Any:
-    workflow = world.workflow(int(workflow_id))
-    view = workflow.view
-    said = {name: getattr(view, name) for name in WorkflowSpec.model_fields if hasattr(view, name)}
-    return WorkflowSpec.model_validate({**said, "stages": workflow.stages})
+    return shown.workflow_spec(world.workflow(int(workflow_id)))
+
+
+def _diff(world: World, _request: httpx.Request, first_id: str, second_id: str) -> Any:
+    first, second = (shown.told(world, world.workflow(int(each))) for each in (first_id, second_id))
+    return diff.compare(first, second, most_jobs=len(world.jobs) + 1)
 
 
 def _change_workflow(world: World, request: httpx.Request, workflow_id: str, act: str) -> Any:
@@ -295,6 +298,7 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/workflows", _list_workflows),
     ("GET", r"/workflows/(\d+)", _one_workflow),
     ("GET", r"/workflows/(\d+)/spec", _workflow_spec),
+    ("GET", r"/workflows/(\d+)/diff/(\d+)", _diff),
     ("POST", r"/workflows/(\d+)/(submit|pause|restart|finish)", _change_workflow),
     ("POST", r"/workflows/(\d+)/stages", _add_stage),
     ("GET", r"/workflows/(\d+)/stages", _list_stages),

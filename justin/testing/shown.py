@@ -3,9 +3,13 @@
 import hashlib
 from collections import Counter
 
+import justin
+from justin import outcomes
+from justin.diff import Told
 from justin.schemas import inputs
+from justin.schemas.diff import StageOutcome
 from justin.schemas.inputs import InputKind
-from justin.schemas.specs import SECONDS_PER_DAY, StageSpec
+from justin.schemas.specs import SECONDS_PER_DAY, StageSpec, WorkflowSpec
 from justin.schemas.views import OutputView, RepositoryView, StageView, WorkflowView
 from justin.testing.world import FINAL_OUTPUT_BYTES, MIB, Workflow, World
 
@@ -14,6 +18,30 @@ def workflow_view(world: World, workflow: Workflow) -> WorkflowView:
     """Show a workflow with its stages and counts."""
     stages = [stage_view(world, workflow, number) for number in range(1, len(workflow.stages) + 1)]
     return workflow.view.model_copy(update={"stages": stages})
+
+
+def workflow_spec(workflow: Workflow) -> WorkflowSpec:
+    """Give what would make the same workflow anew."""
+    view = workflow.view
+    said = {name: getattr(view, name) for name in WorkflowSpec.model_fields if hasattr(view, name)}
+    return WorkflowSpec.model_validate({**said, "stages": workflow.stages})
+
+
+def told(world: World, workflow: Workflow) -> Told:
+    """Give what a workflow is compared by; nobody is asked for the commits between its code and another's."""
+    view, spec = workflow_view(world, workflow), workflow_spec(workflow)
+    stages = [stage.model_copy(update={"jobscript": jobscript_text(stage)}) for stage in spec.stages]
+    return Told(
+        view,
+        spec.model_copy(update={"stages": stages}),
+        [_outcome(world, stage) for stage in view.stages],
+        justin.__version__,
+    )
+
+
+def _outcome(world: World, stage: StageView) -> StageOutcome:
+    own = [job for job in world.jobs if (job.workflow_id, job.stage_id) == (stage.workflow_id, stage.stage_id)]
+    return outcomes.of_jobs(stage.stage_id, own, processors=stage.processors)
 
 
 def stage_view(world: World, workflow: Workflow, stage_id: int) -> StageView:

@@ -11,7 +11,7 @@ SELECT job.job_id, job.jobsub_id, job.state, job.state_message, job.workflow_id,
           AND given.time >= job.submitted_at),
        (SELECT count(*) FROM files AS made WHERE made.creator_job_id = job.job_id AND made.state <> 'dropped'),
        (SELECT logs.did FROM log_archives AS logs WHERE logs.job_id = job.job_id AND logs.state = 'done'),
-       coalesce(job.gpus -> 'gpus', '[]')
+       coalesce(job.gpus -> 'gpus', '[]'), job.wrapper_version
 FROM jobs AS job
 LEFT JOIN stages AS stage ON stage.stage_id = job.stage_id
 LEFT JOIN sites AS site ON site.site_id = job.site_id

@@ -11,6 +11,7 @@ from services import health, problems
 from services.api.routes import (
     campaigns,
     code,
+    diff,
     events,
     files,
     integrity,
@@ -35,7 +36,7 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 PREFIX = "/api/v1"
 ROUTERS = (
     *(system, workflows, integrity, stages, files, jobs, events, campaigns),
-    *(queries, places, why_not, tokens, provenance, code),
+    *(queries, places, why_not, tokens, provenance, diff, code),
 )
 
 

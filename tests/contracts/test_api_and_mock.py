@@ -143,6 +143,7 @@ def test_what_is_not_there_is_not_found(client: Client) -> None:
         lambda: client.workflow(99),
         lambda: client.pause_workflow(99),
         lambda: client.explain(99),
+        lambda: client.diff(number, 99),
         lambda: list(client.files(99)),
         lambda: client.stage(number, 3),
         lambda: client.jobscript(number, 3),
@@ -165,6 +166,20 @@ def test_why_files_wait_is_told_stage_by_stage(client: Client) -> None:
     for options in wrong:
         with pytest.raises(errors.NotFound):
             client.explain(number, **options)
+
+
+def test_workflows_are_compared(client: Client) -> None:
+    changed = LAST.model_copy(update={"processors": 4, "jobscript": f"{SCRIPT}# more\n"})
+    first, second = (client.create_workflow(chain()).workflow_id for _ in range(2))
+    other = client.create_workflow(chain().model_copy(update={"stages": [FIRST, changed]})).workflow_id
+
+    assert client.diff(first, second).equal
+    found = client.diff(first, other)
+    assert (found.equal, found.same_definition, [each.equal for each in found.stages]) == (False, False, [True, False])
+    differing = {each.name: (each.first, each.second) for each in found.stages[1].values if not each.equal}
+    assert set(differing) == {"jobscript_sha256", "processors"}
+    assert differing["processors"] == (2, 4)
+    assert found.stages[1].jobscript_diff.endswith(" exit 0\n+# more\n")
 
 
 def test_lists_by_filter_and_page(client: Client) -> None:

@@ -10,6 +10,7 @@ from engine.runtime import Runtime
 from justin import cli
 from services.api.app import create_app
 from tests.support.makers import make_scope
+from tests.support.repositories import Repository, make_repository
 from tests.support.serving import serving
 
 SHOWS = [
@@ -36,6 +37,7 @@ SHOWS = [
     "show-probes --matrix",
     "check-workflow 1",
     "show-integrity 1",
+    "diff 1 1 --all",
     "events --workflow-id 1",
     "whoami",
     "time",
@@ -121,6 +123,35 @@ def test_what_the_server_refuses_is_told_in_its_words(
 
 
 def test_what_is_not_there_has_its_exit_code(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ("status 99", "show-stages --workflow-id 99", "fetch-logs --jobsub-id 1.0@nowhere"):
+    for arguments in ("status 99", "diff 99 1", "show-stages --workflow-id 99", "fetch-logs --jobsub-id 1.0@nowhere"):
         assert run(arguments) == 23, arguments
         assert "99" in (told := capsys.readouterr().err) or "1.0@nowhere" in told
+
+
+def test_the_commits_between_two_workflows_are_told(
+    url: str, jobscript: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code = make_repository(tmp_path / "repositories")
+    for number in range(3):
+        code.commit({"a": str(number)}, f"Change {number}")
+        code.tag(f"v{number}")
+    for tag in ("v0", "v2"):
+        assert run(f"simple-workflow --monte-carlo 2 --jobscript {jobscript} --git-repo dune/code:{tag}") == 0
+    capsys.readouterr()
+
+    assert run("diff 1 2 --commits 1") == 0
+    told = capsys.readouterr()
+    assert "\ndune/code: v0 (" in told.out
+    assert [line for line in told.out.splitlines() if "Change" in line] == [
+        f"+{code.git('log', '-1', '--format=%h', '--abbrev=12')} {_time(code)} test: Change 2"
+    ]
+    assert told.err == "There are more commits: give a larger --commits.\n"
+    code.bare.rename(tmp_path / "gone")
+    assert run("diff 1 2") == 0
+    told = capsys.readouterr()
+    assert "\ndune/code: v0 (" in told.out
+    assert told.err.startswith("Warning: the commits of dune/code are not known: git cannot ask ")
+
+
+def _time(code: Repository) -> str:
+    return code.git("log", "-1", "--format=%cd", "--date=format-local:%Y-%m-%d %H:%M:%S", TZ="UTC")

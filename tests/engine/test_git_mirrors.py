@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -224,25 +223,6 @@ def test_a_commit_that_is_too_large_is_broken_off(code: Repository, tmp_path: Pa
         mirrors(tmp_path, max_fetch_bytes=1 << 20).read("dune/code", commit, "0", 100)
 
     assert kept(tmp_path) == set()
-
-
-@pytest.mark.parametrize("filtering", ["true", "false"])
-def test_what_came_between_two_commits_is_listed(code: Repository, tmp_path: Path, filtering: str) -> None:
-    git(code.bare, "config", "uploadpack.allowFilter", filtering)
-    commits = [code.commit({"a": str(number)}, f"Change a to {number}: ünï") for number in range(4)]
-    ours = mirrors(tmp_path)
-
-    listed = ours.log("dune/code", commits[1], commits[3], most=10)
-
-    assert [(each.commit, each.author, each.subject) for each in listed] == [
-        (commits[number], "test", f"Change a to {number}: ünï") for number in (3, 2)
-    ]
-    assert abs(listed[0].at - datetime.now(UTC)) < timedelta(hours=1)
-    assert len(ours.log("dune/code", commits[0], commits[3], most=2)) == 2
-    assert ours.log("dune/code", commits[3], commits[1], most=10) == []
-    with pytest.raises(InvalidInput, match=f"has no commit {ABSENT_COMMIT}"):
-        ours.log("dune/code", ABSENT_COMMIT, commits[1], most=10)
-    assert [path.name for path in (tmp_path / "mirrors").iterdir()] == []
 
 
 def test_variables_of_a_hook_lead_to_no_other_repository(

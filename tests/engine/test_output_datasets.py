@@ -9,6 +9,7 @@ import pytest
 from metacat.webapi import MetaCatClient
 
 import justin
+from engine import diff
 from engine.runtime import Runtime
 from localgrid.grid import Grid
 from models.workflows import Stage, StageEnvironment, StageOutput, StageRepository
@@ -94,6 +95,17 @@ def test_a_dataset_tells_all_that_it_takes_to_make_its_files_again(grid: Grid, r
     plain = plain_name(runtime, job)
     for name in (f"{plain}-{RSE}", f"mine-{plain}", f"mine-{plain}n001"):
         assert told_of(grid, name) == {"dune.workflow": expected}
+
+
+def test_the_version_of_this_system_is_read_from_a_dataset(runtime: Runtime) -> None:
+    stage_id, output_id = make_work(runtime, for_next_stage=True)
+    workflow_id = upload(runtime, stage_id, output_id).workflow_id
+    drain(runtime)
+
+    found = diff.diff_workflows(runtime, workflow_id, workflow_id, 0)
+
+    (version,) = (each for each in found.values if each.name == "justin_version")
+    assert (version.first, version.second, found.problems) == (justin.__version__, justin.__version__, [])
 
 
 def test_later_stages_tell_of_no_query(grid: Grid, runtime: Runtime) -> None:

@@ -51,6 +51,7 @@ SHOWS: dict[str, list[Any]] = {
     "show-probes": ["--site", "MOCK_SITE", "--matrix"],
     "show-integrity": [1],
     "check-workflow": [1],
+    "diff": [1, 1],
     "time": [],
     "version": [],
     "pause-workflow": ["--workflow-id", 1],
