@@ -11,6 +11,7 @@ from engine import archive_objects
 from engine.errors import NotFound, WrongState
 from engine.runtime import Runtime
 from justin.schemas.explanations import Explanation, PoolVerdict, StageExplanation
+from justin.schemas.integrity import FindingView, IntegrityView
 from justin.schemas.specs import WorkflowSpec
 from justin.schemas.views import DatasetView, EventView, FileView, JobView, ReplicaView, StageView, WorkflowView
 from models.database import Session
@@ -35,7 +36,7 @@ class Archive:
     def workflow(self) -> WorkflowView:
         """Show the workflow with its stages."""
         for value in self._lines("workflow"):
-            return WorkflowView.model_validate(value | {"archived_at": self.located.view.archived_at})
+            return WorkflowView.model_validate(value | self._later())
         return self.located.view
 
     def spec(self) -> WorkflowSpec:
@@ -72,6 +73,15 @@ class Archive:
             _skip(found, after)
         return [FileView.model_validate(file) for file in islice(_fitting(found, _of_file(wanted)), limit)]
 
+    def integrity(self, limit: int) -> IntegrityView:
+        """Show the badge that the workflow had last, and what the last whole check found."""
+        for value in self._lines("integrity"):
+            found = [FindingView.model_validate(finding) for finding in islice(self._lines("finding"), limit)]
+            return IntegrityView.model_validate(value | {"findings": found})
+        # Objects that were written earlier hold the badge alone.
+        workflow = self.workflow()
+        return IntegrityView(workflow_id=self.workflow_id, badge=workflow.integrity, checked_at=workflow.integrity_at)
+
     def replicas(self, dids: Sequence[str]) -> list[ReplicaView]:
         """Show the copies of files."""
         asked = set(dids)
@@ -105,6 +115,12 @@ class Archive:
         chosen = self.stages() if number is None else [self.stage(number)]
         told = [_explained(self.located.view, stage) for stage in chosen]
         return Explanation(workflow_id=self.workflow_id, site=None, file=None, stages=told)
+
+    def _later(self) -> dict[str, Any]:
+        """Return what became of the workflow while its object was written."""
+        listed = self.located.view
+        checked = {"integrity": listed.integrity, "integrity_at": listed.integrity_at} if listed.integrity_at else {}
+        return {"archived_at": listed.archived_at, **checked}
 
     def _lines(self, kind: str) -> Iterator[Any]:
         return archive_objects.read(self.located.location, self.located.sections, kind)
