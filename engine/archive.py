@@ -17,11 +17,12 @@ from engine import archive_objects, publisher, viewing
 from engine.archive_objects import FIRST, SCHEMA, Written
 from engine.errors import Unavailable
 from engine.runtime import Runtime
+from justin.schemas.integrity import FindingView, IntegrityView
 from justin.schemas.views import FileView, JobView, View, WorkflowView
 from models import archives, emptying
 from models.archives import Stored
 from models.database import Session
-from models.queries import events, files, jobs, specs, stages
+from models.queries import events, files, integrity, jobs, specs, stages
 from models.queries.events import EventFilter
 from models.queries.files import FileFilter
 from models.queries.jobs import JobFilter
@@ -108,6 +109,7 @@ class _Writing:
         self._workflow_id = workflow_id
         self.last_event_id = 0
         self._view: WorkflowView | None = None
+        self._integrity: IntegrityView | None = None
 
     def sections(self) -> Iterator[tuple[str, Iterable[str]]]:
         """Yield each kind of line with its values, in the order in which lists show them."""
@@ -130,6 +132,9 @@ class _Writing:
         yield "file", self._json_of(self._files())
         yield "replica", self._replicas()
         yield "event", self._events()
+        # After the events: what a check writes down later comes with an event that the object does not hold.
+        yield "integrity", self._checked()
+        yield "finding", self._json_of(self._findings())
 
     def stored(self, written: Written) -> Stored:
         """Say what is to be kept of the workflow, beside the object."""
@@ -139,6 +144,8 @@ class _Writing:
             "sections": dict(written.sections),
             "stages": [{"files": stage.files, "jobs": stage.jobs} for stage in found],
         }
+        if self._integrity:
+            counts["integrity"] = self._integrity.model_dump(mode="json", include={"badge", "checked_at"})
         return Stored(written.location, written.sha256, written.size_bytes, counts, self.last_event_id)
 
     def _jobs(self) -> Iterator[JobView]:
@@ -181,6 +188,19 @@ class _Writing:
         for event in listed:
             self.last_event_id = max(self.last_event_id, event.event_id)
             yield event.model_dump_json()
+
+    def _checked(self) -> Iterator[str]:
+        with self._runtime.session() as session:
+            last = integrity.of_workflow(session, self._workflow_id)
+        # Nobody checks an archived workflow.
+        self._integrity = last.model_copy(update={"being_checked": False, "next_check_at": None})
+        yield self._integrity.model_dump_json(exclude={"findings"})
+
+    def _findings(self) -> Iterator[FindingView]:
+        yield from self._pages(
+            lambda session, after: integrity.findings(session, self._workflow_id, PAGE, after or 0),
+            lambda finding: finding.finding_id,
+        )
 
     def _pages(
         self, page: Callable[[Session, int | None], Sequence[Shown]], key: Callable[[Shown], int]

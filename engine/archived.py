@@ -13,6 +13,7 @@ from engine.runtime import Runtime
 from justin import outcomes
 from justin.schemas.diff import StageOutcome
 from justin.schemas.explanations import Explanation, PoolVerdict, StageExplanation
+from justin.schemas.integrity import FindingView, IntegrityView
 from justin.schemas.specs import WorkflowSpec
 from justin.schemas.views import DatasetView, EventView, FileView, JobView, ReplicaView, StageView, WorkflowView
 from models.database import Session
@@ -40,7 +41,7 @@ class Archive:
     def workflow(self) -> WorkflowView:
         """Show the workflow with its stages."""
         for value in self._lines("workflow"):
-            return WorkflowView.model_validate(value | {"archived_at": self.located.view.archived_at})
+            return WorkflowView.model_validate(value | self._later())
         return self.located.view
 
     def spec(self) -> WorkflowSpec:
@@ -76,6 +77,15 @@ class Archive:
         if after:
             _skip(found, after)
         return [FileView.model_validate(file) for file in islice(_fitting(found, _of_file(wanted)), limit)]
+
+    def integrity(self, limit: int) -> IntegrityView:
+        """Show the badge that the workflow had last, and what the last whole check found."""
+        for value in self._lines("integrity"):
+            found = [FindingView.model_validate(finding) for finding in islice(self._lines("finding"), limit)]
+            return IntegrityView.model_validate(value | {"findings": found})
+        # Objects that were written earlier hold the badge alone.
+        workflow = self.workflow()
+        return IntegrityView(workflow_id=self.workflow_id, badge=workflow.integrity, checked_at=workflow.integrity_at)
 
     def replicas(self, dids: Sequence[str]) -> list[ReplicaView]:
         """Show the copies of files."""
@@ -133,6 +143,12 @@ class Archive:
                 if len(newest[number]) == most:
                     open_stages.remove(number)
         return newest
+
+    def _later(self) -> dict[str, Any]:
+        """Return what became of the workflow while its object was written."""
+        listed = self.located.view
+        checked = {"integrity": listed.integrity, "integrity_at": listed.integrity_at} if listed.integrity_at else {}
+        return {"archived_at": listed.archived_at, **checked}
 
     def _lines(self, kind: str) -> Iterator[Any]:
         return archive_objects.read(self.located.location, self.located.sections, kind)

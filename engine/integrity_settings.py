@@ -25,6 +25,8 @@ class Reconciler(BaseModel):
     """The share of such files that is read in each check, to compare the checksum; others' sizes are compared."""
     token_file: Path | None = None
     """Holds the token with which files are looked at by HTTPS."""
+    ca_path: Path | None = None
+    """File, or directory as OpenSSL has them, of the CA certificates of storages at HTTPS; Python's own without it."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """For a look at a file by HTTPS."""
     lease_seconds: Annotated[float, Field(gt=0)] = 600.0

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ AT_ONCE: Final = 8
 CHUNK_BYTES: Final = 1 << 20
 GONE: Final = frozenset({404, 410})
 OK: Final = 200
+FIRST_SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def look(settings: ReconcilerSettings, items: Sequence[OutboxItem], turn: int) -
     by_path = [item for item in items if urlsplit(item.pfn).scheme == "file"]
     by_https = [item for item in items if urlsplit(item.pfn).scheme in {"https", "davs", "http", "dav"}]
     seen = {item.did: _by_path(item, _chosen(settings, item.did, turn)) for item in by_path}
-    _see_storages(by_path, seen)
+    _see_storages(by_path, seen, lambda item: _path(item).parent.is_dir())
     return seen | _by_https(settings, by_https, turn)
 
 
@@ -73,12 +75,18 @@ def _adler32(path: Path) -> str:
     return f"{value:08x}"
 
 
-def _see_storages(items: Sequence[OutboxItem], seen: Mapping[str, Bytes]) -> None:
+def _see_storages(
+    items: Sequence[OutboxItem], seen: Mapping[str, Bytes], has_folder: Callable[[OutboxItem], bool]
+) -> None:
     """Raise `Unavailable` for a storage of which nothing at all is there: it is not mounted rather than empty."""
     there = {item.rse for item in items if seen[item.did].size_bytes is not None}
     for item in items:
-        if item.rse not in there and not _path(item).parent.is_dir():
-            raise Unavailable(f"The storage {item.rse} cannot be seen: there is no {_path(item).parent}.")
+        if item.rse not in there and not has_folder(item):
+            raise Unavailable(f"The storage {item.rse} cannot be seen: there is no {_folder(item.pfn)}.")
+
+
+def _folder(pfn: str) -> str:
+    return pfn.rpartition("/")[0]
 
 
 def _by_https(settings: ReconcilerSettings, items: Sequence[OutboxItem], turn: int) -> dict[str, Bytes]:
@@ -86,25 +94,34 @@ def _by_https(settings: ReconcilerSettings, items: Sequence[OutboxItem], turn: i
         return {}
     with requests.Session() as http, ThreadPoolExecutor(AT_ONCE) as threads:
         http.trust_env = False
+        http.verify = True if settings.ca_path is None else str(settings.ca_path)
         if settings.token_file is not None:
             token = read_password(settings.token_file).get_secret_value()
             http.headers["Authorization"] = f"Bearer {token}"
-        ask = _asking(http, settings, turn)
-        return dict(zip((item.did for item in items), threads.map(ask, items), strict=True))
+        head = partial(_head, http, settings.timeout_seconds)
+
+        def ask(item: OutboxItem) -> Bytes:
+            wanted = {"Want-Digest": "adler32"} if _chosen(settings, item.did, turn) else {}
+            return _answered(item, head(item, item.pfn, wanted))
+
+        def has_folder(item: OutboxItem) -> bool:
+            status = head(item, f"{_folder(item.pfn)}/", {}).status_code
+            return status < FIRST_SERVER_ERROR and status not in GONE
+
+        seen = dict(zip((item.did for item in items), threads.map(ask, items), strict=True))
+        _see_storages(items, seen, has_folder)
+        return seen
 
 
-def _asking(http: requests.Session, settings: ReconcilerSettings, turn: int) -> Callable[[OutboxItem], Bytes]:
-    def ask(item: OutboxItem) -> Bytes:
-        headers = {"Want-Digest": "adler32"} if _chosen(settings, item.did, turn) else {}
-        address = urlsplit(item.pfn)
-        url = address._replace(scheme=address.scheme.replace("dav", "http")).geturl()
-        try:
-            answer = http.head(url, headers=headers, allow_redirects=True, timeout=settings.timeout_seconds)
-        except requests.RequestException as error:
-            raise Unavailable(f"The storage {item.rse} does not answer: {error}") from error
-        return _answered(item, answer)
-
-    return ask
+def _head(
+    http: requests.Session, timeout_seconds: float, item: OutboxItem, pfn: str, headers: Mapping[str, str]
+) -> requests.Response:
+    address = urlsplit(pfn)
+    url = address._replace(scheme=address.scheme.replace("dav", "http")).geturl()
+    try:
+        return http.head(url, headers=dict(headers), allow_redirects=True, timeout=timeout_seconds)
+    except requests.RequestException as error:
+        raise Unavailable(f"The storage {item.rse} does not answer: {error}") from error
 
 
 def _answered(item: OutboxItem, answer: requests.Response) -> Bytes:

@@ -142,8 +142,8 @@ def _of_stage(stage: _Stage) -> Values:
         (Part.IMAGE, "image_digest"): outcome.image_digest,
         **dict(_asked_for(stage.spec)),
         (Part.SOFTWARE, "wrapper_versions"): outcome.wrapper_versions,
-        **_under(Part.FILES, view.files),
-        **_under(Part.JOBS, view.jobs),
+        **_under(Part.FILES, _by_name(view.files)),
+        **_under(Part.JOBS, _by_name(view.jobs)),
         **_under(Part.FAILURES, outcome.failures),
         **_under(Part.USAGE, outcome.model_dump(include=_MEDIANS)),
         **dict(_made(view)),
@@ -169,6 +169,11 @@ def _made(view: StageView) -> Iterator[tuple[tuple[Part, str], Any]]:
     for output in view.outputs:
         yield (Part.MADE, f"p{output.pattern_id} files"), output.files
         yield (Part.MADE, f"p{output.pattern_id} size_bytes"), output.size_bytes
+
+
+def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
+    """Order counts, which come in whichever order the database found them."""
+    return dict(sorted((str(name), count) for name, count in counts.items()))
 
 
 def _under(part: Part, values: Mapping[Any, Any]) -> Values:

@@ -41,7 +41,7 @@ class ArchivedWorkflow(SQLModel, table=True):
     finished_at: datetime | None = moment(default=None)
     refind_until: datetime | None = moment(default=None)
     counts: dict[str, Any] = document(default={})
-    """Of its files and jobs by state."""
+    """Of its files and jobs by state; and where what is in the object, and the badge of its last check."""
     location: str
     """The object's address."""
     sha256: str

@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select
 from sqlmodel import col, select
 
 from justin.schemas.views import WorkflowView
+from justin.states import Integrity
 from models.archives import ArchivedWorkflow
 from models.database import Session
 from models.people import User
@@ -57,4 +58,7 @@ def _archived() -> Select[Any]:
 def _view(row: Row[Any]) -> WorkflowView:
     archived, user = row
     values = {name: getattr(archived, name) for name in WorkflowView.model_fields if name not in _NOT_COLUMNS}
-    return WorkflowView(**values, user=user)
+    # What was archived earlier does not say it.
+    checked = archived.counts.get("integrity", {})
+    badge = Integrity(checked.get("badge", Integrity.UNKNOWN))
+    return WorkflowView(**values, user=user, integrity=badge, integrity_at=checked.get("checked_at"))

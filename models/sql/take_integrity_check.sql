@@ -1,6 +1,7 @@
 -- Take the check that has been due longest, or is the first since its workflow finished, and begin a pass unless one is
 -- under way.
--- Called by reconciliation.take. Index: integrity_checks_due, integrity_checks_unfinished, workflows_pkey.
+-- Called by reconciliation.take. Index: integrity_checks_due, integrity_checks_unfinished, workflows_pkey,
+-- archived_workflows_pkey.
 -- moves: nothing
 WITH due AS (
     (SELECT workflow_id, next_check_at AS since
@@ -24,6 +25,8 @@ mine AS (
     -- Asked again of the locked row: another may have taken and done it meanwhile.
     WHERE (state.leased_until IS NULL OR state.leased_until <= clock_timestamp())
       AND (state.next_check_at <= clock_timestamp() OR state.final_passes = 0)
+      -- Of an archived workflow some rows may have left these tables already.
+      AND NOT EXISTS (SELECT FROM archived_workflows AS archived WHERE archived.workflow_id = state.workflow_id)
     ORDER BY due.since
     LIMIT 1
     FOR NO KEY UPDATE OF state SKIP LOCKED

@@ -2,10 +2,9 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,14 +12,14 @@ import pytest
 from metacat.webapi import MetaCatClient
 from sqlmodel import col, select, update
 
-from engine import completion, dataset_names, reconciler, reconciliation_files
+from engine import completion, dataset_names, reconciler
 from engine.adapters.metacat import MetaCat
 from engine.adapters.rucio import Rucio
 from engine.adapters.rucio_client import BoundedClient
 from engine.dataset_names import Pattern
 from engine.errors import Unavailable
 from engine.integrity_settings import Reconciler
-from engine.ports import LocatedFile, NewFile, ReplicaCatalog
+from engine.ports import NewFile
 from engine.reconciler import Reconciled
 from engine.runtime import Runtime
 from engine.settings import Outputs
@@ -31,11 +30,11 @@ from models import reconciliation
 from models.files import File
 from models.integrity import IntegrityCheck
 from models.moves import Reason
-from models.outbox import OutboxItem
 from models.queries import integrity
 from models.reconciliation import METACAT, RUCIO
 from models.records import Event
 from models.workflows import Workflow
+from tests.support import books
 from tests.support.mortal import Counter, Killed, Mortal
 from tests.support.uploads import AT_ONCE, RSE, SCOPE, Uploaded, drain, make_work, upload
 from tests.support.waiting import wait_until
@@ -108,7 +107,8 @@ def victim(runtime: Runtime, grid: Grid) -> Victim:
 def check(runtime: Runtime, workflow_id: int) -> Reconciled:
     """Have a whole pass over a workflow now."""
     with runtime.session() as session:
-        session.exec(update(IntegrityCheck).values(next_check_at=IntegrityCheck.started_at))
+        of_workflow = col(IntegrityCheck.workflow_id) == workflow_id
+        session.exec(update(IntegrityCheck).where(of_workflow).values(next_check_at=IntegrityCheck.started_at))
         reconciliation.ask(session, workflow_id, Reason("tester", "for the test", source=Source.API))
     return reconciler.reconcile(runtime)
 
@@ -246,35 +246,44 @@ def test_datasets_of_a_finished_workflow_are_closed_again_whatever_is_mended(vic
     assert check(runtime, workflow_id).badge == "ok"
 
 
-def test_a_replica_that_rucio_forgot_is_registered_again_when_its_bytes_were_seen(victim: Victim) -> None:
-    seen, unseen = victim.dids[:2]
-    victim.path(unseen).unlink()
-    nothing = replace(victim.runtime, rucio=cast("ReplicaCatalog", Forgetful(victim.runtime.rucio, {seen, unseen})))
-    found = reconciliation_files.look(nothing, items(victim), 1)
-    missing = {each.did: each.repairable for each in found if each.kind is FindingKind.RUCIO_FILE_MISSING}
-    assert missing == {seen: True, unseen: False}
-    assert reconciliation_files.repair(victim.runtime, items(victim), found) == {}
+def test_replicas_that_rucio_lost_are_registered_again_once_their_bytes_are_back(victim: Victim) -> None:
+    # Their only rule keeps them at one storage.
+    job = upload(victim.runtime, *make_work(victim.runtime, destination="mine"), 3)
+    drain(victim.runtime)
+    losing = replace(victim, job=job)
+    lose_replicas(losing)
+    *back, gone = losing.dids
+    assert not any(losing.path(did).exists() for did in losing.dids)
+    for did in back:
+        losing.path(did).write_text(did)
+    assert check(losing.runtime, job.workflow_id).badge == "damaged"
+    found = shown(losing.runtime, job.workflow_id)[1]
+    registered = {each.did: each.repaired_at is not None for each in found if each.kind == "rucio_file_missing"}
+    assert registered == {**dict.fromkeys(back, True), gone: False}
+    assert (FindingKind.BYTES_MISSING, gone, RSE) in places(found)
+
+    losing.path(gone).write_text(gone)
+    assert check(losing.runtime, job.workflow_id).badge == "repaired"
+    assert check(losing.runtime, job.workflow_id) == Reconciled(job.workflow_id, "ok", len(losing.dids))
+    wait_until(lambda: kept(losing) == len(losing.dids))
+    dump = books.rucio_dump(losing.grid, SCOPE, name(losing.of_storage)["name"])
+    assert {file: known["states"] for file, known in dump["files"].items()} == {
+        name(did)["name"]: {RSE: "AVAILABLE"} for did in losing.dids
+    }
 
 
-def items(victim: Victim) -> list[OutboxItem]:
-    with victim.runtime.session() as session:
-        return reconciliation.registered(session, victim.job.workflow_id, "", 100)
+def lose_replicas(victim: Victim) -> None:
+    """Let the rule of the files expire: Rucio deletes them, forgets them, and takes them out of all datasets."""
+    wait_until(lambda: kept(victim) == len(victim.dids))
+    (rule,) = victim.rucio.list_did_rules(**name(victim.of_storage))
+    victim.rucio.update_replication_rule(rule["id"], {"lifetime": 1})
+    wait_until(lambda: not victim.runtime.rucio.files(victim.dids), pause_seconds=0.2)
 
 
-class Forgetful:
-    """The real catalogue, but for copies that it does not know."""
-
-    def __init__(self, catalogue: Any, forgotten: set[str]) -> None:
-        self._catalogue = catalogue
-        self._forgotten = forgotten
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._catalogue, method)
-
-    def locate(self, dids: Sequence[str]) -> Iterator[LocatedFile]:
-        """Locate all but the forgotten."""
-        for each in self._catalogue.locate(dids):
-            yield LocatedFile(each.did) if each.did in self._forgotten else each
+def kept(victim: Victim) -> int:
+    """Count the replicas that the rule of the storage's dataset keeps."""
+    (rule,) = victim.rucio.list_did_rules(**name(victim.of_storage))
+    return int(rule["locks_ok_cnt"])
 
 
 def test_dropped_outputs_that_the_catalogues_know_are_retired_and_told_of(victim: Victim) -> None:

@@ -1,14 +1,29 @@
-"""A proxy in front of a real server that answers every so many calls itself: with status 500."""
+"""A proxy in front of a real server that answers every so many calls itself, with status 500, and may hold others."""
 
 import http.client
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 SECONDS = 60
 OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+@dataclass
+class Hold:
+    """Keeps calls of a kind from arriving for a while."""
+
+    call: str
+    """Method and path."""
+    about: bytes
+    """What is in the body."""
+    waits: threading.Event = field(default_factory=threading.Event)
+    """Set once there is such a call."""
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class FailingProxy(ThreadingHTTPServer):
@@ -22,6 +37,7 @@ class FailingProxy(ThreadingHTTPServer):
         self.failed = 0
         self._every = every
         self._calls = 0
+        self._hold: Hold | None = None
         self._lock = threading.Lock()
 
     @property
@@ -36,6 +52,24 @@ class FailingProxy(ThreadingHTTPServer):
             self.failed += fails
             return fails
 
+    @contextmanager
+    def holding(self, call: str, about: str) -> Iterator[Hold]:
+        """Hold calls of that kind until the context is left; then they arrive, whether or not their caller lives."""
+        self._hold = Hold(call, about.encode())
+        try:
+            yield self._hold
+        finally:
+            self._hold.over.set()
+            self._hold = None
+
+    def wait_if_held(self, call: str, body: bytes) -> bool:
+        """Wait until a call may go on, and say whether it had to."""
+        hold = self._hold
+        if hold is None or hold.call != call or hold.about not in body:
+            return False
+        hold.waits.set()
+        return hold.over.wait(SECONDS)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -43,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, FailingProxy)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.server.fails_now():
+        call = f"{self.command} {urlsplit(self.path).path}"
+        if not self.server.wait_if_held(call, body) and self.server.fails_now():
             self._answer(500, {}, b"it rains")
             return
         connection = http.client.HTTPConnection("127.0.0.1", self.server.leads_to, timeout=SECONDS)
@@ -57,6 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the parent looks for these
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        try:
+            self._send(status, headers, content)
+        except ConnectionError:  # whoever asked has died
+            self.close_connection = True
+
+    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in OF_THE_CONNECTION:

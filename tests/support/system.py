@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,17 @@ class System:
         """End all processes of one job at once."""
         for identity in marked_processes(f"JUSTIN_JOBSUB_ID={jobsub_id}"):
             send_signal(identity, signal.SIGKILL)
+
+    @contextmanager
+    def changed(self, **settings: str) -> Iterator["System"]:
+        """Let our servers run with other settings for as long as the context lasts."""
+        servers = replace(self.servers, settings={**self.servers.settings, **settings})
+        changed = replace(self, servers=servers)
+        changed.start()
+        try:
+            yield changed
+        finally:
+            self.start()
 
     def start(self) -> None:
         """Bring back whatever does not run."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from engine import reconciler, viewing
+from engine import archived, reconciler, viewing
 from justin.schemas.integrity import IntegrityView
 from justin.schemas.specs import StateChange
 from models.queries import integrity
@@ -23,6 +23,9 @@ def show(
     limit: Limit = MOST_FINDINGS,
 ) -> IntegrityView:
     """Show a workflow's badge, and what the last whole check found."""
+    archive = archived.find(runtime, workflow_id)
+    if archive:
+        return archive.integrity(limit)
     with runtime.session() as session:
         viewing.require_workflow(session, workflow_id)
         view = integrity.of_workflow(session, workflow_id)
@@ -34,6 +37,7 @@ def check(
     runtime: Running, caller: Calling, workflow_id: WorkflowId, change: StateChange | None = None
 ) -> IntegrityView:
     """Have the workflow checked in the reconciler's next cycle."""
+    archived.refuse(runtime, workflow_id)
     with runtime.session() as session:
         reconciler.ask(session, caller, workflow_id, change.reason if change else "")
         return integrity.of_workflow(session, workflow_id)
