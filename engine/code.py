@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from engine.code_ports import CodeHost, Resolved
-from engine.code_settings import Git
+from engine.code_settings import Rcds
 from engine.errors import InvalidInput
 from justin.schemas.specs import MAX_JOBSCRIPT_BYTES, JobscriptReference, StageSpec, check_jobscript
 from models.code import ResolvedReference, StageCode
@@ -12,9 +12,9 @@ from models.code import ResolvedReference, StageCode
 Resolve = Callable[[str, str], Resolved]
 
 
-def check(stages: Sequence[StageSpec], settings: Git) -> None:
+def check(stages: Sequence[StageSpec], settings: Rcds) -> None:
     """Raise `InvalidInput` for repositories that nobody would bring to the jobs."""
-    if not settings.publishes and any(spec.git_repos for spec in stages):
+    if not settings.urls and any(spec.git_repos for spec in stages):
         raise InvalidInput("This server brings no git repositories to jobs: let the jobscript fetch what it needs.")
 
 

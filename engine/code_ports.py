@@ -80,3 +80,23 @@ class CodeHost(Protocol):
     def archive(self, repository: str, commit: str, folder: Path) -> CodeArchive:
         """Make a tar of the files in the folder; raises `errors.InvalidInput` when it would be too large."""
         ...
+
+
+class CodeStore(Protocol):
+    """RCDS: where tars become folders that every node sees.
+
+    A tar has a name there, its `cid`. Paths are as nodes see them. Every call raises `errors.Unavailable` when none of
+    the servers answers as they should, `errors.ServiceRefused` when they will not take it.
+    """
+
+    def find(self, cid: str) -> str | None:
+        """Return the path of what is published; None when it is not, or not yet."""
+        ...
+
+    def renew(self, cid: str) -> str | None:
+        """Do as `find`, and let the time of what is published begin anew."""
+        ...
+
+    def publish(self, cid: str, tar: Path) -> str | None:
+        """Send a tar; return the path when it was there already, None when it will be some time later."""
+        ...

@@ -10,6 +10,8 @@ Address = Annotated[str, StringConstraints(pattern=r"^(https?|ssh|git)://([A-Za-
 
 Organisation = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
+
 
 class Git(BaseModel):
     """The git repositories that users name."""
@@ -34,7 +36,35 @@ class Git(BaseModel):
     """Of a commit's files in one tar."""
     keep_seconds: Annotated[float, Field(gt=0)] = 30 * 86_400.0
     """How long a copy is kept that nobody asked for."""
-    publishes: bool = False
-    """Whether stages may ask for repositories in their jobs' workspaces: something must publish them to the nodes."""
     watch_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """How often the hosts are asked whether tags and branches that running workflows name have moved."""
+
+
+class Rcds(BaseModel):
+    """The service that publishes code where every node sees it, below /cvmfs."""
+
+    urls: list[WebAddress] = []
+    """Of its servers, without `/pubapi`: when one does not answer, the next is asked."""
+    token_file: Path | None = None
+    """Holds the token that it knows us by; somebody else keeps it fresh."""
+    ca_file: Path | None = None
+    """The authorities that its certificates come from; the machine's own when it is not set."""
+    group: Organisation = "dune"
+    """Under which publications go there: each is called GROUP/SHA256."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """For each answer."""
+    upload_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long it may take to answer when it was sent a tar."""
+    tries: Annotated[int, Field(ge=1)] = 3
+    """How often all its servers are asked in one go, with pauses that double between."""
+    first_pause_seconds: Annotated[float, Field(ge=0)] = 1.0
+    max_bytes: Annotated[int, Field(gt=0)] = 1 << 30
+    """Of a tar; a larger one is refused before it is sent."""
+    resend_seconds: Annotated[float, Field(gt=0)] = 900.0
+    """When what was sent has not appeared for so long, it is sent again."""
+    renew_seconds: Annotated[float, Field(gt=0)] = 86_400.0
+    """How often what unfinished workflows use is renewed, and published again if it is gone."""
+    lifetime_seconds: Annotated[float, Field(gt=0)] = 30 * 86_400.0
+    """How long it keeps what is not renewed."""
+    job_wait_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How long a job waits on its node for code to become visible there."""

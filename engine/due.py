@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from engine import job_factory
 from engine.runtime import Runtime
 from engine.settings import Sites
-from models import completion, due, finding
+from models import completion, due, finding, repositories
 
 
 def waiting(runtime: Runtime) -> Mapping[str, int]:
@@ -14,6 +14,8 @@ def waiting(runtime: Runtime) -> Mapping[str, int]:
         no_entries, no_storages = due.unknown_places(session)
         work = {
             "finder": len(finding.due_workflows(session)) + len(finding.stages_to_locate(session)),
+            "repositories": len(repositories.due(session, runtime.settings.rcds.renew_seconds))
+            + len(repositories.ready_workflows(session)),
             "outputs": due.outputs(session),
             "sites": int(no_entries and _tells_of_entries(runtime.settings.sites)),
             "storages": int(no_storages),

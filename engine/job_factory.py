@@ -177,7 +177,11 @@ def _order(runtime: Runtime, of: StagePlan, tickets: tuple[JobTicket, ...], wrap
     return JobOrder(
         tickets=tickets,
         wrapper=wrapper,
-        configuration={"allocator_url": settings.allocator.url, "instance": settings.instance},
+        configuration={
+            "allocator_url": settings.allocator.url,
+            "instance": settings.instance,
+            "code_wait_seconds": settings.rcds.job_wait_seconds,
+        },
         processors=stage.processors,
         rss_bytes=stage.rss_bytes,
         wall_seconds=stage.wall_seconds + START_SECONDS,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engine.code_ports import CodeHost
+from engine.code_ports import CodeHost, CodeStore
 from engine.pilots import PilotFactories
 from engine.pool_ports import BatchPool
 from engine.ports import MetadataCatalog, ReplicaCatalog
@@ -25,6 +25,7 @@ class Runtime:
     pool: BatchPool
     factories: PilotFactories
     code: CodeHost
+    code_store: CodeStore
     sinks: tuple[EventSink, ...] = ()
     """Who is told of events; Prefect, when it is, comes beside them."""
 

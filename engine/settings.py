@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from engine.code_settings import Git
+from engine.code_settings import Git, Rcds
 from engine.event_settings import Events, Publisher
 from engine.integrity_settings import Reconciler
 
@@ -357,6 +357,7 @@ class Settings(BaseSettings):
     git: Git = Git()
     events: Events = Events()
     publisher: Publisher = Publisher()
+    rcds: Rcds = Rcds()
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ from engine import black_holes, calls, probe_jobs
 from engine.errors import InvalidInput, WrongState
 from engine.runtime import Runtime
 from engine.settings import Settings
-from justin.schemas.jobs import GetJobscript, JobOutputPattern, Jobscript, Probe
+from justin.schemas.jobs import CodeArea, GetJobscript, JobOutputPattern, Jobscript, Probe
 from justin.states import JobState
 from models import arrivals, database, matching, moves, work
 from models.arrivals import Arrival, FoundSite
@@ -123,7 +123,10 @@ def _jobscript(found: Work, settings: Settings) -> Jobscript:
             JobOutputPattern(pattern_id=pattern_id, pattern=pattern, for_next_stage=for_next_stage)
             for pattern_id, pattern, for_next_stage in found.patterns
         ],
-        code_areas=[],
+        code_areas=[
+            CodeArea(organisation=organisation, repository=repository, path=path)
+            for organisation, repository, path in found.repositories
+        ],
         heartbeat_seconds=settings.allocator.heartbeat_seconds,
     )
 

@@ -59,7 +59,7 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
     """
     for stage in submission.spec.stages:
         classads.check(stage.classads, runtime.settings.pool.user_classads)
-    code.check(submission.spec.stages, runtime.settings.git)
+    code.check(submission.spec.stages, runtime.settings.rcds)
     with runtime.session() as session:
         made = _made_before(session, caller, submission)
         if made:
@@ -87,7 +87,7 @@ def create_workflow(runtime: Runtime, caller: Caller, submission: Submission) ->
 def add_stage(runtime: Runtime, caller: Caller, workflow_id: int, spec: StageSpec) -> int:
     """Make a stage at the end of a draft and return its number."""
     classads.check(spec.classads, runtime.settings.pool.user_classads)
-    code.check([spec], runtime.settings.git)
+    code.check([spec], runtime.settings.rcds)
     with runtime.session() as session:
         draft = _draft_with_room(session, caller, workflow_id)
         terms = _check_scope(session, caller, draft.scope)

@@ -8,6 +8,7 @@ from engine.adapters.git_mirrors import GitMirrors
 from engine.adapters.metacat import MetaCat
 from engine.adapters.pilot_factory import PilotFactory
 from engine.adapters.processes import ProcessPool
+from engine.adapters.rcds import Rcds
 from engine.adapters.rucio import Rucio
 from engine.runtime import Runtime
 from engine.settings import Settings
@@ -45,4 +46,5 @@ def assemble(settings: Settings, application_name: str = "justin", *, steady_pla
         factories=PilotFactory(settings.sites),
         code=GitMirrors(settings.git),
         sinks=event_sinks.made(settings.publisher, settings.instance),
+        code_store=Rcds(settings.rcds),
     )

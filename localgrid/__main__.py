@@ -87,6 +87,7 @@ def _description(grid: Grid) -> dict[str, object]:
         "directory": str(grid.directory),
         "rucio": grid.rucio_url,
         "metacat": grid.metacat_url,
+        "rcds": grid.rcds_url,
         "pool": grid.condor.collector if grid.pool == "condor" else str(grid.pool_directory),
         "sites": {site.name: site.rse for site in grid.sites},
         "settings": settings,

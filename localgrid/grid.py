@@ -25,10 +25,10 @@ LOCK_FILE = "lock"
 IN_USE_FILE = "in-use"
 """A lock that tests hold as long as the directory is theirs."""
 OWN_NAMES = {
-    STATE_FILE, LOCK_FILE, IN_USE_FILE, "condor", "log", "metacat", "pool", "postgres", "postgres.new",
-    "postgres.password", "programs", "rucio", "run", "secrets", "storage",
+    STATE_FILE, LOCK_FILE, IN_USE_FILE, "condor", "cvmfs", "git", "log", "metacat", "pool", "postgres", "postgres.new",
+    "postgres.password", "programs", "rcds", "repositories", "rucio", "run", "secrets", "storage",
 }  # fmt: skip
-PORT_NAMES = ("postgres", "rucio", "metacat", "pool")
+PORT_NAMES = ("postgres", "rucio", "metacat", "rcds", "pool")
 DATABASE = "justin"
 METACAT_DATABASE = "metacat"
 SLOTS_PER_SITE = 2
@@ -93,6 +93,16 @@ class Grid(BaseModel):
         return f"http://{LOOPBACK}:{self.ports['metacat']}"
 
     @property
+    def rcds_url(self) -> str:
+        """The address of RCDS."""
+        return f"http://{LOOPBACK}:{self.ports['rcds']}"
+
+    @property
+    def code_directory(self) -> Path:
+        """Where jobs see what RCDS publishes, as elsewhere below /cvmfs."""
+        return self.directory / "cvmfs"
+
+    @property
     def pool_directory(self) -> Path:
         """The directory through which jobs are put into the pool of processes."""
         return self.directory / "pool"
@@ -125,7 +135,7 @@ class Grid(BaseModel):
         return service if self.starts_postgres else f"{self.database_name}_{service}"
 
     def secret_file(self, name: str) -> Path:
-        """Return the file that holds a password: `rucio-USER` or `metacat-USER`; `condor` holds tokens."""
+        """Return the file that holds a password: `rucio-USER` or `metacat-USER`; `rcds` a token, `condor` several."""
         return self.directory / "secrets" / name
 
     def secret(self, name: str) -> str:
@@ -193,6 +203,10 @@ def environment(grid: Grid) -> dict[str, str]:
         # The nodes are this machine, and the users its own.
         "JUSTIN_CONTAINERS__PRIVILEGED_QUOTAS": json.dumps(["*"]),
         "JUSTIN_REPLICAS__SCHEMES": json.dumps(["file"]),
+        "JUSTIN_RCDS__URLS": json.dumps([grid.rcds_url]),
+        "JUSTIN_RCDS__TOKEN_FILE": str(grid.secret_file("rcds")),
+        # Repositories that are put there need no host.
+        "JUSTIN_GIT__DIRECTORY": str(grid.directory / "repositories"),
         "JUSTIN_GIT__MIRRORS": str(grid.directory / "git"),
         "RUCIO_HOME": str(grid.rucio.client_home),
     }

@@ -18,9 +18,10 @@ from localgrid.pool import layout as pool
 from localgrid.pool.server import end_jobs
 from localgrid.processes import Component
 from localgrid.programs import end_left, run_alone
+from localgrid.rcds.settings import Settings as RcdsSettings
 from localgrid.readiness import answers
 from localgrid.secret_files import keep_secret
-from localgrid.sites import READER_USER, SERVICE_USER
+from localgrid.sites import CODE_REPOSITORIES, READER_USER, SERVICE_USER
 
 FILL_SECONDS = 300
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,7 +139,7 @@ def components(grid: Grid) -> list[Component]:
     needs_postgres = ("postgres",) if grid.starts_postgres else ()
     own = [_postgres(grid)] if grid.starts_postgres else []
     job_slots = grid.condor.component() if grid.pool == "condor" else _pool(grid)
-    return [*own, *_rucio(grid, needs_postgres), _metacat(grid, needs_postgres), job_slots]
+    return [*own, *_rucio(grid, needs_postgres), _metacat(grid, needs_postgres), _rcds(grid), job_slots]
 
 
 def _postgres(grid: Grid) -> Component:
@@ -196,6 +197,30 @@ def _metacat(grid: Grid, needs: tuple[str, ...]) -> Component:
         needs=needs,
         address=grid.metacat_url,
         ready=answers(f"{grid.metacat_url}/health"),
+        prepare=prepare,
+    )
+
+
+def _rcds(grid: Grid) -> Component:
+    configuration = grid.directory / "rcds" / "configuration.json"
+
+    def prepare() -> None:
+        grid.secret("rcds")
+        settings = RcdsSettings(
+            port=grid.ports["rcds"],
+            directory=grid.code_directory,
+            queue_directory=grid.directory / "rcds" / "queue",
+            repositories=list(CODE_REPOSITORIES),
+            token_file=grid.secret_file("rcds"),
+        )
+        keep_secret(configuration, settings.model_dump_json(indent=2))
+
+    return Component(
+        name="rcds",
+        command=(sys.executable, "-m", "localgrid.rcds", str(configuration)),
+        environment={"PYTHONPATH": str(ROOT)},
+        address=grid.rcds_url,
+        ready=answers(f"{grid.rcds_url}/pubapi/ping"),
         prepare=prepare,
     )
 

@@ -31,3 +31,6 @@ RSE_DISTANCES = {
 
 SERVICE_USER = "justin"
 READER_USER = "justinreadonly"
+
+CODE_REPOSITORIES = ("user1.localgrid", "user2.localgrid")
+"""In which RCDS publishes, as it does elsewhere in several repositories of cvmfs."""

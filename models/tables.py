@@ -2,7 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from models import archives, factory, files, integrity, jobs, people, places, publications, records, workflows
+from models import (
+    archives,
+    factory,
+    files,
+    integrity,
+    jobs,
+    people,
+    places,
+    publications,
+    records,
+    repositories,
+    workflows,
+)
 
-MODULES = (archives, factory, files, integrity, jobs, people, places, publications, records, workflows)
+MODULES = (archives, factory, files, integrity, jobs, people, places, publications, records, repositories, workflows)
 metadata = SQLModel.metadata

@@ -29,6 +29,8 @@ class Work:
     environment: list[tuple[str, str]]
     patterns: list[tuple[int, str, bool]]
     """Of outputs: identifier, pattern, and whether they are for the next stage."""
+    repositories: list[tuple[str, str, str]]
+    """Organisation, name, and where its files are to be seen."""
 
 
 def work_of(session: Session, job_id: int) -> Work:

@@ -143,7 +143,10 @@ class StageRepository(SQLModel, table=True):
     """A git repository that a stage's jobs find in their workspace."""
 
     __tablename__ = "stage_repositories"
-    __table_args__ = (UniqueConstraint("stage_id", "organisation", "repository"),)
+    __table_args__ = (
+        UniqueConstraint("stage_id", "organisation", "repository"),
+        Index("stage_repositories_code", "organisation", "repository", "commit"),
+    )
 
     repository_id: int | None = Field(default=None, primary_key=True)
     stage_id: int = Field(foreign_key="stages.stage_id")

@@ -94,7 +94,7 @@ class Servers:
             command=(sys.executable, "-m", "flows.worker"),
             environment={**self.environment(), **self._prefect_environment()},
             directory=ROOT,
-            needs=(ALLOCATOR, PREFECT, "rucio", "metacat", "pool"),
+            needs=(ALLOCATOR, PREFECT, "rucio", "metacat", "rcds", "pool"),
             stop_seconds=WORKER_STOP_SECONDS,
         )
 

@@ -8,7 +8,10 @@ SELECT job.jobsub_id, workflow.workflow_id, stage.stage_number, workflow.scope, 
         FROM stage_environment AS variable WHERE variable.stage_id = stage.stage_id),
        (SELECT COALESCE(jsonb_agg(jsonb_build_array(output.pattern_id, output.pattern, output.for_next_stage)
                                   ORDER BY output.pattern_id), '[]')
-        FROM stage_outputs AS output WHERE output.stage_id = stage.stage_id)
+        FROM stage_outputs AS output WHERE output.stage_id = stage.stage_id),
+       (SELECT COALESCE(jsonb_agg(jsonb_build_array(code.organisation, code.repository, code.path)
+                                  ORDER BY code.repository_id), '[]')
+        FROM stage_repositories AS code WHERE code.stage_id = stage.stage_id)
 FROM jobs AS job
 JOIN stages AS stage USING (stage_id)
 JOIN workflows AS workflow ON workflow.workflow_id = stage.workflow_id

@@ -22,7 +22,7 @@ from localgrid.identity import PROC, Identity
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = {"postgres", "rucio", "rucio-daemons", "metacat", "pool"}
+NAMES = {"postgres", "rucio", "rucio-daemons", "metacat", "rcds", "pool"}
 
 
 @pytest.fixture

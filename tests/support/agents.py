@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from engine import (
+    code_drift,
     completion,
     finder,
     job_factory,
@@ -17,6 +18,7 @@ from engine import (
     log_registration,
     outputs,
     problems,
+    repositories,
     wiring,
 )
 from engine.runtime import Runtime
@@ -34,7 +36,16 @@ def find(runtime: Runtime) -> None:
         finder.locate_files(runtime, stage_id)
 
 
+def publish(runtime: Runtime) -> None:
+    """Run a cycle of the repositories' agent."""
+    for code in repositories.repositories_due(runtime):
+        repositories.publish_repository(runtime, code)
+    repositories.start_workflows(runtime)
+    code_drift.watch_references(runtime)
+
+
 CYCLES: tuple[Callable[[Runtime], object], ...] = (
+    publish,
     find,
     job_factory.submit_jobs,
     outputs.register_outputs,

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from engine import wiring
-from engine.code_settings import Git
+from engine.code_settings import Git, Rcds
 from engine.runtime import Runtime
 from engine.settings import Containers, MetaCat, Rucio, Settings
 from engine.settings import Database as DatabaseSettings
@@ -57,7 +57,8 @@ def out_of_reach(url: str, code: Path = Path("/nowhere")) -> Settings:
         database=DatabaseSettings(url=SecretStr(url), pool_size=20),
         metacat=MetaCat(url=NOBODY, timeout_seconds=1),
         rucio=Rucio(url=NOBODY, timeout_seconds=1),
-        git=Git(url=NOBODY, directory=code / "repositories", mirrors=code / "mirrors", publishes=True),
+        git=Git(url=NOBODY, directory=code / "repositories", mirrors=code / "mirrors"),
+        rcds=Rcds(urls=[NOBODY], timeout_seconds=1, tries=1),
         containers=Containers(privileged_quotas=["*"]),
     )
 

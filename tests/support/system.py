@@ -35,6 +35,7 @@ SETTINGS = {
     "JUSTIN_WATCH__STALLED_AFTER_SECONDS": "60",
     "JUSTIN_WATCH__UNKNOWN_AFTER_SECONDS": "2",
     "JUSTIN_WATCH__FULL_LOOK_SECONDS": "2",
+    "JUSTIN_GIT__WATCH_SECONDS": "1",
     "JUSTIN_OUTPUTS__LEASE_SECONDS": "5",
     "JUSTIN_OUTPUTS__FIRST_RETRY_SECONDS": "1",
     "JUSTIN_OUTPUTS__LAST_RETRY_SECONDS": "2",
@@ -172,6 +173,6 @@ def components(ours: Servers) -> list[Component]:
         command=(sys.executable, "-m", "tests.support.agents"),
         environment=ours.environment(),
         directory=ROOT,
-        needs=(ALLOCATOR, "rucio", "metacat"),
+        needs=(ALLOCATOR, "rucio", "metacat", "rcds"),
     )
     return [*ours.services(), agents]

@@ -1,15 +1,18 @@
 """Jobscripts as users of justIN write them run unchanged."""
 
 import itertools
+import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from justin.schemas.specs import OutputSpec, StageSpec, WorkflowSpec
+from justin.schemas.specs import OutputSpec, RepositorySpec, StageSpec, WorkflowSpec
 from justin.states import FileState, JobState, LogsState
 from tests.support import books
 from tests.support.registrar import SCOPE, Input, register
+from tests.support.repositories import make_repository
 from tests.support.system import System
 from tests.support.waiting import wait_until
 
@@ -78,6 +81,17 @@ did=$($JUSTIN_PATH/justin-get-file | cut -f1 -d' ')
 [ "$did" ] || exit 0
 echo "$did" | tee told.log
 case $did in *-0.txt) exit 3 ;; esac
+echo "$did" > justin-processed-dids.txt
+"""
+
+
+# Waits, when it is to, until the tag has been moved.
+FROM_A_REPOSITORY = r"""#!/bin/bash
+did=$($JUSTIN_PATH/justin-get-file | cut -f1 -d' ')
+[ "$did" ] || exit 0
+echo started
+while [ ! -e "$GO_ON" ] ; do sleep 0.2 ; done
+. $HOME/workspace/%s/lib/setup.sh > said-w$JUSTIN_WORKFLOW_ID-${JUSTIN_JOBSUB_ID%%%%@*}.txt || exit 9
 echo "$did" > justin-processed-dids.txt
 """
 
@@ -199,3 +213,32 @@ def test_logs_of_jobs_that_did_well_and_badly_are_in_all_books(
         assert jobs[jobsub_id].logs_did == f"justin-logs:{jobsub_id.replace('@', '-')}.logs.tgz"
         if jobs[jobsub_id].inputs:
             assert found["told.log"] == found["jobscript.log"] != b""
+
+
+def test_a_repository_is_in_the_workspace_as_it_was_when_its_tag_was_named(system: System, tmp_path: Path) -> None:
+    code = make_repository(system.grid.directory / "repositories", f"dune/{uuid.uuid4().hex}")
+    commit = code.commit({"lib/setup.sh": "echo the first\n"})
+    code.tag("v1", annotated=True)
+    go_on = tmp_path / "go-on"
+    spec = one_stage("monte-carlo 2", FROM_A_REPOSITORY % code.name, "said-*.txt")
+    stage = spec.stages[0].model_copy(
+        update={"git_repos": [RepositorySpec.parse(f"{code.name}:v1")], "environment": {"GO_ON": str(go_on)}}
+    )
+    workflow_id = system.submit(spec.model_copy(update={"stages": [stage]}))
+    wait_until(lambda: any(job.state == JobState.PROCESSING for job in system.client.jobs(workflow_id=workflow_id)))
+
+    code.untag("v1")
+    code.commit({"lib/setup.sh": "echo the second\n"})
+    code.tag("v1")
+    wait_until(lambda: bool(system.client.workflow(workflow_id).warnings))
+    go_on.touch()
+    workflow = system.finish(workflow_id)
+
+    (warning,) = workflow.warnings
+    assert (commit[:12] in warning, "is now at commit" in warning) == (True, True)
+    (found,) = workflow.stages[0].git_repos
+    assert (found.commit, Path(found.path).name) == (commit, found.content_sha256)
+    written = books.read(system.grid, system.rows, workflow_id, system.instance)
+    written.check_files()
+    stored = [written.rucio["files"][name]["pfns"][output["rse"]] for name, output in written.outputs.items()]
+    assert [Path(urlsplit(pfn).path).read_text() for pfn in stored] == ["the first\n"] * 2

@@ -1,9 +1,11 @@
 """A job from its start to its end, in the zipapp, with an allocator that checks every word."""
 
 import subprocess
+import threading
 from pathlib import Path
 
 from tests.support.scripted_allocator import SECRET, Answer, ScriptedAllocator, file_target, problem
+from tests.support.waiting import wait_until
 from tests.wrapper.conftest import Slot
 
 USES_FILES = """#!/bin/bash
@@ -151,6 +153,25 @@ def test_code_area_appears_in_the_workspace(slot: Slot, allocator: ScriptedAlloc
     slot.run("#!/bin/sh\n. $HOME/workspace/DUNE/ana/setup.sh\n")
 
     assert allocator.one("record_results").jobscript_log == "from the repository\n"
+
+
+def test_code_area_that_appears_late_is_waited_for_with_heartbeats(
+    slot: Slot, allocator: ScriptedAllocator, tmp_path: Path
+) -> None:
+    published = tmp_path / "cvmfs" / "hash"
+    allocator.work["code_areas"] = [{"organisation": "DUNE", "repository": "ana", "path": str(published)}]
+    slot.settings["heartbeat_seconds"] = 0.1
+
+    def publish() -> None:
+        wait_until(lambda: len(allocator.messages("send_heartbeat")) >= 3)
+        published.mkdir(parents=True)
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    slot.run("#!/bin/sh\nls -d $HOME/workspace/DUNE/ana/. && echo there\n")
+    publisher.join()
+
+    assert allocator.one("record_results").jobscript_log.endswith("there\n")
 
 
 def test_code_area_that_never_appears_ends_the_job(slot: Slot, allocator: ScriptedAllocator, tmp_path: Path) -> None:

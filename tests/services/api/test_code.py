@@ -142,7 +142,7 @@ def test_no_reference_reaches_files_outside_of_repositories(api: Client, code: R
 def test_repositories_are_refused_where_nothing_brings_them_to_jobs(
     runtime: Runtime, api: Client, code: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime.settings.git, "publishes", False)
+    monkeypatch.setattr(runtime.settings.rcds, "urls", [])
 
     assert "brings no git repositories to jobs" in refused(
         api, {"jobscript": JOBSCRIPT, "git_repos": [f"{code.name}:v1"]}
