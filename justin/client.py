@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from justin import config, following, waiting
-from justin.calls import Calls
+from justin.code_uploads import Uploads
 from justin.schemas.explanations import Explanation
 from justin.schemas.integrity import IntegrityView
 from justin.schemas.provenance import Provenance
@@ -51,7 +51,7 @@ from justin.states import TERMINAL_WORKFLOW_STATES, EventType, FileState, JobSta
 from justin.transport import Patience, Repeat, Transport
 
 
-class Client(Calls):
+class Client(Uploads):
     """A user's way to one justIN server.
 
     Every method may raise the errors of `justin.errors`. Lists are iterators that fetch further pages as they are

@@ -4,9 +4,12 @@ JustinError
 ├── BadConfiguration          the address or the configuration file is wrong
 ├── BadDocument               a workflow file or an option cannot be made into a workflow
 ├── NotReproducible           files cannot be made again, or their workflows did not do it
+
+
+├── BadUpload                 what is to be uploaded cannot be read, or is no code
 ├── NoConnection              the server was not reached, or its reply was lost
 ├── BadReply                  something answered that is not this API
-├── WaitedTooLong             wait() came to its time limit
+├── WaitedTooLong             what was waited for did not come before the time limit
 └── ServerError               the server answered with an error
     ├── Refused               what was asked cannot be done, now or later
     │   ├── InvalidInput
@@ -62,6 +65,10 @@ class NotReproducible(JustinError):
     """The files cannot be made again."""
 
 
+class BadUpload(JustinError):
+    """What is to be uploaded cannot be."""
+
+
 class NoConnection(JustinError):
     """The server cannot be reached."""
 
@@ -71,9 +78,9 @@ class BadReply(JustinError):
 
 
 class WaitedTooLong(JustinError):
-    """The workflow did not get there in time; `workflow` is the last that was seen of it."""
+    """It did not get there in time; `workflow` is the last that was seen of one that was waited for."""
 
-    def __init__(self, detail: str, workflow: WorkflowView | None) -> None:
+    def __init__(self, detail: str, workflow: WorkflowView | None = None) -> None:
         super().__init__(detail)
         self.workflow = workflow
 

@@ -234,6 +234,7 @@ class EventType(StrEnum):
 
     CODE_MOVED = "code_moved"
     CODE_VANISHED = "code_vanished"
+    CODE_UPLOADED = "code_uploaded"
     CODE_PUBLISHED = "code_published"
 
     DATASET_CREATED = "dataset_created"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -113,10 +113,25 @@ class Transport:
             content=content,
             headers={**(headers or {}), **({"Content-Type": "application/json"} if content is not None else {})},
         )
+        return self._until_answered(lambda: request, repeat)
+
+    def put_file(self, path: str, file: IO[bytes], *, reply_seconds: float) -> httpx.Response:
+        """Send a file piece by piece, and again from its beginning as `request` does; it must do no harm twice."""
+        patience = self._patience
+
+        def request() -> httpx.Request:
+            file.seek(0)
+            timeout = httpx.Timeout(patience.reply_seconds, connect=patience.connect_seconds, read=reply_seconds)
+            headers = {"Content-Type": "application/x-tar"}
+            return self._http.build_request("PUT", path, content=file, headers=headers, timeout=timeout)
+
+        return self._until_answered(request, Repeat.ALWAYS)
+
+    def _until_answered(self, make: Callable[[], httpx.Request], repeat: Repeat) -> httpx.Response:
         attempt = 1
         while True:
             last = attempt >= self._patience.tries
-            response = self._try(request, repeat, last=last)
+            response = self._try(make(), repeat, last=last)
             if response is not None and (last or not _worth_repeating(response, repeat)):
                 return _checked(response)
             self._pause(attempt, response)

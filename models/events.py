@@ -14,6 +14,7 @@ NEW_EVENTS: Final = frozenset(
         EventType.CAMPAIGN_CREATED,
         EventType.SCRATCH_ACCESS_GIVEN,
         EventType.SCRATCH_ACCESS_WITHDRAWN,
+        EventType.CODE_UPLOADED,
     }
 )
 

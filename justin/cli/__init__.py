@@ -13,13 +13,14 @@ import typer
 from justin.cli import workflows  # isort: skip
 from justin.cli import campaigns, stages  # isort: skip
 from justin.cli import progress, why_not  # isort: skip
-from justin.cli import files, integrity, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
+from justin.cli import code, files, integrity, jobs, metadata_files, places, probes, provenance, tokens, server  # isort: skip
 from justin.cli.command import app
 from justin.cli.exits import ExitCode
 
 __all__ = [
     "app",
     "campaigns",
+    "code",
     "files",
     "integrity",
     "jobs",

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from justin.errors import BadDocument, JustinError, NoConnection, NotAllowed, NotFound, WaitedTooLong
+from justin.errors import BadDocument, BadUpload, JustinError, NoConnection, NotAllowed, NotFound, WaitedTooLong
 
 
 class ExitCode(IntEnum):
@@ -24,10 +24,10 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.OK: "the command did what was asked; for `watch`, also: the workflow finished, every file processed",
     ExitCode.ERROR: "the server refused, or failed; the message says why",
-    ExitCode.USAGE: "the options, the workflow file or a metadata file are wrong; nothing was sent",
+    ExitCode.USAGE: "the options, the workflow file, a metadata file or the code to upload are wrong; nothing was sent",
     ExitCode.SOME_FILES_FAILED: "`watch`: the workflow ended with files that were not processed",
     ExitCode.WORKFLOW_FAILED: "`watch`: the workflow failed",
-    ExitCode.STILL_RUNNING: "`watch`: the time limit came before the end of the workflow",
+    ExitCode.STILL_RUNNING: "`watch`, `upload-code`: the time limit came before what was waited for",
     ExitCode.NOT_EQUAL: "`reproduce`, `compare-outputs`: the files are not equal",
     ExitCode.NO_CONNECTION: "the server cannot be reached, or its reply was lost",
     ExitCode.NOT_ALLOWED: "you may not do that",
@@ -37,6 +37,7 @@ MEANINGS = {
 
 _OF_ERRORS: list[tuple[type[JustinError], ExitCode]] = [
     (BadDocument, ExitCode.USAGE),
+    (BadUpload, ExitCode.USAGE),
     (NoConnection, ExitCode.NO_CONNECTION),
     (NotAllowed, ExitCode.NOT_ALLOWED),
     (NotFound, ExitCode.NOT_FOUND),

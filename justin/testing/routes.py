@@ -1,5 +1,6 @@
 """The API's routes over the world that the server in memory remembers."""
 
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from justin.schemas.specs import (
     WorkflowSpec,
 )
 from justin.schemas.views import (
+    CodeView,
     DistanceView,
     Identity,
     JobLogView,
@@ -165,6 +167,17 @@ def _list_events(world: World, request: httpx.Request) -> Any:
     return listed(request, world.events, "event_id", fits)
 
 
+def _one_code(world: World, _request: httpx.Request, sha256: str) -> Any:
+    return CodeView(sha256=sha256, path=f"/cvmfs/mock/sw/{sha256}" if sha256 in world.code else "")
+
+
+def _upload_code(world: World, request: httpx.Request, sha256: str) -> Any:
+    if hashlib.sha256(request.read()).hexdigest() != sha256:
+        raise InvalidInput("what arrived has another hash")
+    world.code.add(sha256)
+    return _one_code(world, request, sha256)
+
+
 def _create_campaign(world: World, request: httpx.Request) -> Any:
     return (world.add_campaign(_read(request, CampaignSpec)),)
 
@@ -300,6 +313,8 @@ ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", r"/jobs/([^/]+)", _one_job),
     ("GET", r"/jobs/([^/]+)/logs", _job_logs),
     ("GET", r"/events", _list_events),
+    ("GET", r"/code/([0-9a-f]{64})", _one_code),
+    ("PUT", r"/code/([0-9a-f]{64})", _upload_code),
     ("POST", r"/campaigns", _create_campaign),
     ("GET", r"/campaigns", _list_campaigns),
     ("GET", r"/campaigns/(\d+)", _one_campaign),

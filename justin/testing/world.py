@@ -79,6 +79,8 @@ class World:
     events: list[EventView] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     """What the jobscripts of jobs have written, by the job; a line where nothing is said."""
+    code: set[str] = field(default_factory=set)
+    """The hashes of the tars that were uploaded."""
     by_key: dict[str, int] = field(default_factory=dict)
     scratch_token: ScratchTokenView | None = None
     begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))

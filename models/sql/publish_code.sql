@@ -29,8 +29,8 @@ written AS (
     RETURNING code.repository_id
 ),
 logged AS (
-    INSERT INTO events (event_type, actor, workflow_id, campaign_id, stage_id, seconds, details)
-    SELECT 'code_published', %(actor)s::text, found.workflow_id, found.campaign_id, found.stage_id,
+    INSERT INTO events (event_type, actor, source, workflow_id, campaign_id, stage_id, seconds, details)
+    SELECT 'code_published', %(actor)s::text, %(source)s::text, found.workflow_id, found.campaign_id, found.stage_id,
            %(seconds)s::float8,
            jsonb_build_object('repository', %(organisation)s::text || '/' || %(repository)s::text, 'commit', %(commit)s::text,
                               'sha256', %(sha256)s::text, 'from', found.was, 'to', %(path)s::text)

@@ -39,6 +39,7 @@ KEPT = {
         "archived_workflows",
         "avoided_nodes",
         "campaigns",
+        "code_publications",
         "distances",
         "entries",
         "events",
