@@ -8,7 +8,7 @@ from engine.errors import InvalidInput
 from engine.repositories import MIB, cid
 from engine.rights import Caller
 from engine.runtime import Runtime
-from justin.schemas.views import CodeView
+from justin.schemas.uploads import CodeView
 from justin.states import EventType
 from models import events
 

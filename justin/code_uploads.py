@@ -13,7 +13,7 @@ from typing import IO, Final
 from justin.calls import Calls
 from justin.code_tars import write_tar
 from justin.errors import BadUpload, WaitedTooLong
-from justin.schemas.views import CodeView
+from justin.schemas.uploads import CodeView
 
 MIB: Final = 1 << 20
 IN_MEMORY_BYTES: Final = 16 * MIB

@@ -48,15 +48,6 @@ class RepositoryView(View):
     """What its user should know of it."""
 
 
-class CodeView(View):
-    """Code that was uploaded for jobs to see."""
-
-    sha256: str
-    """Of its tar."""
-    path: str = ""
-    """Where jobs see its files; empty until they do."""
-
-
 class StageView(View):
     """A stage with its counts."""
 

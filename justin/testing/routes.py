@@ -23,8 +23,8 @@ from justin.schemas.specs import (
     StateChange,
     WorkflowSpec,
 )
+from justin.schemas.uploads import CodeView
 from justin.schemas.views import (
-    CodeView,
     DistanceView,
     Identity,
     JobLogView,

@@ -10,6 +10,7 @@ from engine.runtime import Runtime
 from services import health, problems
 from services.api.routes import (
     campaigns,
+    code,
     events,
     files,
     integrity,
@@ -34,7 +35,7 @@ Lists come in pages: `limit` says how long, and `next_after` of a page is the `a
 PREFIX = "/api/v1"
 ROUTERS = (
     *(system, workflows, integrity, stages, files, jobs, events, campaigns),
-    *(queries, places, why_not, tokens, provenance),
+    *(queries, places, why_not, tokens, provenance, code),
 )
 
 

@@ -24,7 +24,7 @@ from engine.runtime import Runtime
 from justin import cli
 from justin.code_tars import write_tar
 from justin.errors import BadUpload
-from justin.schemas.views import CodeView
+from justin.schemas.uploads import CodeView
 from justin.states import EventType
 from justin.testing import MockServer
 from models.records import Event

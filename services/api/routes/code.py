@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from engine import code_uploads
-from justin.schemas.views import CodeView
+from justin.schemas.uploads import CodeView
 from services.api.auth import Calling
 from services.api.uploads import Received
 from services.dependencies import Running
