@@ -179,6 +179,8 @@ def _life(order: JobOrder) -> Iterator[tuple[str, str]]:
 
 
 def _requirements(order: JobOrder, rules: Rules) -> Iterator[str]:
+    # It may be matched again before its schedd comes to look whether it is to be removed.
+    yield "(MY.NumJobStarts ?: 0) == 0"
     if order.sites:
         yield "stringListMember(TARGET.GLIDEIN_DUNESite, MY.DESIRED_Sites)"
     if order.entries:

@@ -174,6 +174,20 @@ def test_a_job_that_lost_its_slot_is_not_run_again(condor_pool: OwnCondor, order
     assert "lost its slot" in job.reason
 
 
+def test_a_job_that_began_once_begins_nowhere_else_before_it_is_removed(condor_pool: OwnCondor, order: Order) -> None:
+    (jobsub_id,) = condor_pool.submit(order(TELLS, sites=(NOWHERE,)))
+    wait_until(lambda: "\nJobStatus = 1\n" in condor_pool.ad(jobsub_id), pause_seconds=0.2)
+    # A schedd that looks at its jobs once a minute has not removed it yet.
+    condor_pool.edit(jobsub_id, PeriodicRemove="false", NumJobStarts="1", DESIRED_Sites=f'"{SITE}"')
+    later = condor_pool.submit(order(TELLS, sites=(SITE,)))
+
+    condor_pool.wait_for(later, PoolState.COMPLETED)
+    assert condor_pool.job(jobsub_id).state is PoolState.IDLE
+
+    condor_pool.edit(jobsub_id, NumJobStarts="0")
+    condor_pool.wait_for([jobsub_id], PoolState.COMPLETED)
+
+
 def test_queued_jobs_outlive_their_schedd(condor_pool: OwnCondor, order: Order) -> None:
     queued = condor_pool.submit(order(jobs=3, sites=(NOWHERE,)))
     wait_until(lambda: all("\nJobStatus = 1\n" in condor_pool.ad(each) for each in queued), pause_seconds=0.2)

@@ -64,6 +64,11 @@ class OwnCondor:
         """Return all that the pool holds of a job, as its administrator sees it."""
         return self.pool.run("condor_q", "-long", jobsub_id.partition("@")[0])
 
+    def edit(self, jobsub_id: str, **attributes: str) -> None:
+        """Write expressions into a job's ad, as its administrator may."""
+        pairs = [text for attribute in attributes.items() for text in attribute]
+        self.pool.run("condor_qedit", jobsub_id.partition("@")[0], *pairs)
+
     def queue(self) -> list[str]:
         """Return the number and the state, as HTCondor counts them, of all jobs in the queue, ended ones included."""
         return self.pool.run("condor_q", "-allusers", "-autoformat:j", "JobStatus").splitlines()
