@@ -15,7 +15,10 @@ Resolve = Callable[[str, str], Resolved]
 def check(stages: Sequence[StageSpec], settings: Rcds) -> None:
     """Raise `InvalidInput` for repositories that nobody would bring to the jobs."""
     if not settings.urls and any(spec.git_repos for spec in stages):
-        raise InvalidInput("This server brings no git repositories to jobs: let the jobscript fetch what it needs.")
+        raise InvalidInput(
+            "This server knows no RCDS that would publish git repositories for jobs: let the jobscript fetch what it"
+            " needs, or ask the operators to set JUSTIN_RCDS__URLS."
+        )
 
 
 def fetch(host: CodeHost, stages: Sequence[StageSpec]) -> list[StageCode]:

@@ -1,13 +1,14 @@
 """Tars that users upload for their jobs, passed on to RCDS under the hash of their content."""
 
 import logging
-import tarfile
 from pathlib import Path
 
 from engine.errors import InvalidInput
 from engine.repositories import MIB, cid
 from engine.rights import Caller
 from engine.runtime import Runtime
+from justin.code_tars import check_tar
+from justin.errors import BadUpload
 from justin.schemas.uploads import CodeView
 from justin.states import EventType
 from models import events
@@ -33,8 +34,7 @@ def upload(runtime: Runtime, caller: Caller, sha256: str, actual_sha256: str, ta
     """Pass a tar on, unless it is there; an upload is an event, with the name of the user."""
     if actual_sha256 != sha256:
         raise InvalidInput(f"What arrived is not {sha256} but {actual_sha256}: send it again.")
-    if not tarfile.is_tarfile(tar):
-        raise InvalidInput("That is no tar.")
+    _check(tar)
     found = find(runtime, sha256, renew=True)
     if found.path:
         return found
@@ -44,3 +44,11 @@ def upload(runtime: Runtime, caller: Caller, sha256: str, actual_sha256: str, ta
         events.add(session, EventType.CODE_UPLOADED, caller.because("", details))
     LOG.info("%s uploaded the tar %s", caller.name, sha256)
     return CodeView(sha256=sha256, path=path or "")
+
+
+def _check(tar: Path) -> None:
+    try:
+        with tar.open("rb") as file:
+            check_tar(file)
+    except BadUpload as error:
+        raise InvalidInput(f"{error}.") from error

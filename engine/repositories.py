@@ -139,7 +139,10 @@ def check_size(runtime: Runtime, size_bytes: int) -> None:
     """Raise `ServiceRefused` for a tar that is larger than this system publishes."""
     most = runtime.settings.rcds.max_bytes
     if size_bytes > most:
-        raise ServiceRefused(f"Its tar takes {size_bytes / MIB:.4g} MiB; at most {most / MIB:.4g} MiB are published.")
+        raise ServiceRefused(
+            f"Its tar takes {size_bytes / MIB:.4g} MiB; at most {most / MIB:.4g} MiB are published through RCDS:"
+            " put large files into Rucio instead."
+        )
 
 
 def _send(runtime: Runtime, archive: CodeArchive) -> str | None:

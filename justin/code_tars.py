@@ -3,7 +3,7 @@
 import os
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from justin.errors import BadUpload
@@ -12,6 +12,7 @@ LEFT_OUT: Final = frozenset({".git", ".github"})
 """At the top, as of a repository."""
 
 EXECUTABLE_BIT: Final = 0o100
+UP: Final = ".."
 
 
 def write_tar(folder: Path, file: IO[bytes]) -> None:
@@ -55,3 +56,35 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
             tar.addfile(member, content)
     else:
         raise BadUpload(f"{path} is neither a file nor a folder nor a symbolic link")
+
+
+def check_tar(file: IO[bytes]) -> None:
+    """Raise `BadUpload` for what is no plain tar, or would be written outside of the folder it is unpacked in.
+
+    Symbolic links may point anywhere, but nothing may lie beyond one.
+    """
+    links: set[PurePosixPath] = set()
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            while member := tar.next():
+                _check_member(member, links)
+                # What was looked at is forgotten: a tar of nothing but empty files would fill the memory.
+                tar.members.clear()  # type: ignore[attr-defined]  # it has no other way
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        raise BadUpload(f"this is no tar, or a broken one: {error}") from error
+
+
+def _check_member(member: tarfile.TarInfo, links: set[PurePosixPath]) -> None:
+    name = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+        raise BadUpload(f"{member.name} is neither a file nor a folder nor a link")
+    if _leads_outside(name) or (member.islnk() and _leads_outside(PurePosixPath(member.linkname))):
+        raise BadUpload(f"{member.name} would lead out of the folder that the tar is unpacked in")
+    if not links.isdisjoint((name, *name.parents)):
+        raise BadUpload(f"{member.name} lies beyond a symbolic link of the same tar")
+    if member.issym():
+        links.add(name)
+
+
+def _leads_outside(name: PurePosixPath) -> bool:
+    return name.is_absolute() or UP in name.parts

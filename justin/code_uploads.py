@@ -1,17 +1,20 @@
 """Uploading a user's own code to where all jobs see it, once for the same content, and waiting until they do."""
 
 import hashlib
+import lzma
+import shutil
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from justin.calls import Calls
-from justin.code_tars import write_tar
+from justin.code_tars import check_tar, write_tar
 from justin.errors import BadUpload, WaitedTooLong
 from justin.schemas.uploads import CodeView
 
@@ -82,20 +85,33 @@ def _sha256(file: IO[bytes]) -> str:
 
 @contextmanager
 def _tar(path: Path) -> Iterator[IO[bytes]]:
-    """Open a tar, or make one of a folder that is gone afterwards."""
+    """Make a tar of a folder, or a plain one of a tar that may be compressed; it is gone afterwards."""
     try:
-        if path.is_dir():
-            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as made:
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as made:
+            if path.is_dir():
                 write_tar(path, made)
-                made.seek(0)
-                yield made
-            return
-        if not tarfile.is_tarfile(path):
-            raise BadUpload(f"{path} is neither a folder nor a tar")
-        with path.open("rb") as opened:
-            yield opened
+            else:
+                _copy(path, made)
+            made.seek(0)
+            yield made
     except OSError as error:
         raise BadUpload(f"{path} cannot be read: {error}") from error
+
+
+def _copy(path: Path, made: IO[bytes]) -> None:
+    """Take the compression off, which would give the same content another hash each time."""
+    try:
+        with tarfile.open(path) as opened:
+            plain = cast("IO[bytes]", opened.fileobj)
+            plain.seek(0)
+            shutil.copyfileobj(plain, made)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise BadUpload(f"{path} is neither a folder nor a tar: {error}") from error
+    made.seek(0)
+    try:
+        check_tar(made)
+    except BadUpload as error:
+        raise BadUpload(f"{path}: {error}") from error
 
 
 def _nobody(_sentence: str) -> None:

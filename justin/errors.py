@@ -4,8 +4,6 @@ JustinError
 ├── BadConfiguration          the address or the configuration file is wrong
 ├── BadDocument               a workflow file or an option cannot be made into a workflow
 ├── NotReproducible           files cannot be made again, or their workflows did not do it
-
-
 ├── BadUpload                 what is to be uploaded cannot be read, or is no code
 ├── NoConnection              the server was not reached, or its reply was lost
 ├── BadReply                  something answered that is not this API

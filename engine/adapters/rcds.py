@@ -20,6 +20,9 @@ from engine.errors import ServiceRefused, Unavailable
 PRESENT: Final = re.compile(r"PRESENT:(/[^\s:,]+)")
 """A path with a colon or a comma could not be bound into a container."""
 
+TOKEN: Final = re.compile(r"[!-~]+")
+"""What may stand in a header; the error of HTTP's library about anything else would show it."""
+
 LATER: Final = frozenset({"OK", "MISSING"})
 NOT_TOLD: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 SAID_CHARACTERS: Final = 300
@@ -74,9 +77,12 @@ class Rcds:
         if self._settings.token_file is None:
             return {}
         try:
-            return {"Authorization": f"Bearer {self._settings.token_file.read_text().strip()}"}
+            token = self._settings.token_file.read_text("ascii", "replace").strip()
         except OSError as error:
-            raise Unavailable(f"The token for RCDS cannot be read: {error}.") from error
+            raise Unavailable(f"The token for RCDS (JUSTIN_RCDS__TOKEN_FILE) cannot be read: {error}.") from error
+        if not TOKEN.fullmatch(token):
+            raise Unavailable("The file of the token for RCDS (JUSTIN_RCDS__TOKEN_FILE) holds none.")
+        return {"Authorization": f"Bearer {token}"}
 
     def _of_any(self, ask: Ask) -> str | None:
         """Ask one server after the other until one answers as it should, and all again after a pause."""
@@ -116,7 +122,12 @@ def _path(response: httpx.Response, url: str) -> str | None:
 
 
 def _authorities(settings: RcdsSettings) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else _needs_tls(settings)
+    if not settings.ca_file:
+        return _needs_tls(settings)
+    try:
+        return ssl.create_default_context(cafile=str(settings.ca_file))
+    except OSError as error:
+        raise Unavailable(f"The authorities for RCDS (JUSTIN_RCDS__CA_FILE) cannot be read: {error}.") from error
 
 
 def _needs_tls(settings: RcdsSettings) -> bool:

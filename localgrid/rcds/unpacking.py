@@ -16,4 +16,11 @@ def unpack(tar: Path, folder: Path) -> None:
 def _wanted(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
     if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
         return None
+    if member.islnk() and not _is_within(Path(folder), member.linkname):
+        raise tarfile.LinkOutsideDestinationError(member, member.linkname)
     return tarfile.tar_filter(member, folder)
+
+
+def _is_within(folder: Path, name: str) -> bool:
+    """Say whether a hard link stays in the folder: one that leads outside would be a door to write through."""
+    return (folder / name).resolve().is_relative_to(folder.resolve())

@@ -92,3 +92,19 @@ def test_an_operator_is_told_what_is_not_set(tmp_path: Path) -> None:
         Rcds(Settings()).find("x")
     with pytest.raises(Unavailable, match="token"):
         Rcds(Settings(urls=[NOBODY], token_file=tmp_path / "none", tries=1)).find("x")
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines\n", "naïve"])
+def test_a_token_that_cannot_be_sent_is_not_shown(server: LocalRcds, tmp_path: Path, content: str) -> None:
+    (tmp_path / "broken").write_text(content)
+    settings = server.settings().model_copy(update={"token_file": tmp_path / "broken"})
+
+    with pytest.raises(Unavailable, match="JUSTIN_RCDS__TOKEN_FILE") as caught:
+        Rcds(settings).find("x")
+    assert not any(word in str(caught.value) for word in content.split())
+    assert server.calls == []
+
+
+def test_authorities_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="JUSTIN_RCDS__CA_FILE"):
+        Rcds(Settings(urls=[NOBODY], ca_file=tmp_path / "none", tries=1)).find("x")

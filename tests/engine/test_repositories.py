@@ -1,5 +1,6 @@
 """Repositories on their way into the workspaces of jobs: published once, through every interruption, and kept."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import col, select, update
+from sqlmodel import col, delete, select, update
 
-from engine import due, people, repositories, steering, submission, viewing
+from engine import code_drift, due, people, repositories, steering, submission, viewing
 from engine.adapters.git_mirrors import GitMirrors
 from engine.adapters.rcds import Rcds
+from engine.code_settings import Git
 from engine.runtime import Runtime
 from engine.submission import Submission
 from justin.schemas.specs import RepositorySpec, StageSpec, WorkflowSpec
@@ -23,11 +25,11 @@ from models import moves
 from models.moves import Reason
 from models.records import Event
 from models.repositories import CodePublication
-from models.workflows import StageRepository
+from models.workflows import CodeReference, StageRepository
 from tests.support.makers import make_scope
 from tests.support.mortal import Counter, Killed, Mortal
 from tests.support.rcds import LocalRcds, local_rcds
-from tests.support.repositories import Repository, make_repository
+from tests.support.repositories import Repository, git, make_repository
 from tests.support.runtimes import NOBODY
 from tests.support.waiting import wait_until
 
@@ -322,10 +324,59 @@ def test_a_tag_that_moves_changes_nothing(publishing: Runtime, code: Repository)
     code.commit({"run.sh": "echo other\n"})
     code.tag("v1")
     until_running(publishing, workflow_id)
+    with publishing.session() as session:
+        session.exec(update(CodeReference).values(checked_at=OLD))
+    code_drift.watch_references(publishing)
+    renewal_is_due(publishing)
+    cycle(publishing)
 
     found = one(publishing, workflow_id)
     assert found.commit == commit
     assert (Path(found.path) / "run.sh").read_text() == "echo one\n"
+    (warning,) = shown(publishing, workflow_id).warnings
+    assert f"The tag v1 of {code.name} is now at commit " in warning
+    assert commit[:12] in warning
+    assert EventType.CODE_MOVED in told(publishing, workflow_id)
+
+
+def test_other_servers_with_other_habits_publish_the_same(
+    publishing: Runtime, server: LocalRcds, code: Repository, tmp_path: Path
+) -> None:
+    first = submit(publishing, code)
+    until_running(publishing, first)
+    folder = tmp_path / "elsewhere"
+    # Another machine: a clone that was made later, copies of its own, and a database that knows nothing.
+    (folder / "dune").mkdir(parents=True)
+    git(folder, "clone", "--quiet", "--bare", str(code.bare), f"{code.name}.git")
+    os.utime(folder / f"{code.name}.git", (0, 0))
+    elsewhere = GitMirrors(Git(url=None, directory=folder, mirrors=tmp_path / "mirrors"))
+    with publishing.session() as session:
+        session.exec(update(StageRepository).values(content_sha256="", path=""))
+        session.exec(delete(CodePublication))
+    umask = os.umask(0o077)
+    try:
+        until_running(replace(publishing, code=elsewhere), submit(publishing, code))
+    finally:
+        os.umask(umask)
+
+    with publishing.session() as session:
+        assert len(set(session.exec(select(StageRepository.content_sha256)))) == 1
+        assert len(session.exec(select(CodePublication)).all()) == 1
+    assert server.uploads == 1
+
+
+def test_submodules_are_told_of(publishing: Runtime, code: Repository) -> None:
+    code.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},third/party")
+    (code.checkout / "third" / "party").mkdir(parents=True)
+    code.git("commit", "--quiet", "-m", "a submodule")
+    code.git("push", "--quiet", "origin", "HEAD:main")
+    code.tag("v1")
+    workflow_id = submit(publishing, code)
+    until_running(publishing, workflow_id)
+
+    (warning,) = shown(publishing, workflow_id).warnings
+    assert warning == f"{code.name}: Its submodules are empty folders for jobs: third/party."
+    assert (Path(one(publishing, workflow_id).path) / "third" / "party").is_dir()
 
 
 def test_without_rcds_the_owner_is_told(runtime: Runtime, server: LocalRcds, code: Repository) -> None:

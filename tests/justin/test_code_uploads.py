@@ -1,11 +1,13 @@
 """A user's own code comes to where jobs see it: from the command line through the API to a real RCDS."""
 
 import getpass
+import gzip
 import hashlib
 import io
 import json
 import os
 import socket
+import tarfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,6 +70,18 @@ def run(*arguments: str) -> int | str | None:
     return end.value.code
 
 
+def tar_with(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", *, behind: str = "") -> bytes:
+    """Make a tar of one strange member, and of a file behind it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for each in filter(None, (name, behind)):
+            member = tarfile.TarInfo(each)
+            if each == name:
+                member.type, member.linkname = kind, target
+            tar.addfile(member)
+    return buffer.getvalue()
+
+
 def tar_of(folder: Path) -> bytes:
     buffer = io.BytesIO()
     write_tar(folder, buffer)
@@ -106,6 +120,41 @@ def test_a_tar_is_sent_as_it_is(url: str, folder: Path, tmp_path: Path, capsys: 
 
     assert run("upload-code", str(tar), "--no-wait", "--json") == 0
     assert CodeView.model_validate_json(capsys.readouterr().out).sha256 == hashlib.sha256(tar.read_bytes()).hexdigest()
+
+
+def test_a_compressed_tar_is_the_same_content(
+    url: str, server: LocalRcds, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert url
+    plain, compressed = tmp_path / "x.tar", tmp_path / "x.tar.gz"
+    plain.write_bytes(tar_of(folder))
+    compressed.write_bytes(gzip.compress(plain.read_bytes()))
+
+    assert run("upload-code", str(plain), "--poll-seconds", "0.1") == 0
+    assert run("upload-code", str(compressed)) == 0
+    first, second = capsys.readouterr().out.split()
+    assert (first, server.uploads) == (second, 1)
+
+
+@pytest.mark.parametrize(
+    "tar",
+    [
+        tar_with("../up"),
+        tar_with("/etc/x"),
+        tar_with("a/../../up"),
+        tar_with("door", tarfile.SYMTYPE, "/etc", behind="door/through"),
+        tar_with("./door", tarfile.SYMTYPE, "/etc", behind="door//through"),
+        tar_with("door", tarfile.LNKTYPE, "../up"),
+        tar_with("device", tarfile.CHRTYPE),
+        tar_with("pipe", tarfile.FIFOTYPE),
+        gzip.compress(tar_with("x")),
+    ],
+)
+def test_a_tar_that_could_do_harm_is_not_passed_on(url: str, server: LocalRcds, tar: bytes) -> None:
+    reply = httpx.put(f"{url}/api/v1/code/{hashlib.sha256(tar).hexdigest()}", content=tar, timeout=10)
+
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    assert server.calls == []
 
 
 def test_what_does_not_appear_is_told(

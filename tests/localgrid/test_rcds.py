@@ -23,12 +23,12 @@ def server(tmp_path: Path) -> Iterator[LocalRcds]:
         yield made
 
 
-def tar_of(*members: tuple[str, bytes], links: dict[str, str] | None = None) -> bytes:
+def tar_of(*members: tuple[str, bytes], links: dict[str, str] | None = None, kind: bytes = tarfile.SYMTYPE) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, target in (links or {}).items():
             link = tarfile.TarInfo(name)
-            link.type, link.linkname = tarfile.SYMTYPE, target
+            link.type, link.linkname = kind, target
             tar.addfile(link)
         for name, content in members:
             entry = tarfile.TarInfo(name)
@@ -131,6 +131,14 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
         with pytest.raises(tarfile.TarError):
             unpack(tar, tmp_path / "in")
         shutil.rmtree(tmp_path / "in", ignore_errors=True)
+    secret = tmp_path / "outside" / "secret"
+    for linked in ("../outside/secret", str(secret)):
+        secret.write_text("as it was")
+        tar.write_bytes(tar_of(("door", b"x"), links={"door": linked}, kind=tarfile.LNKTYPE))
+        with pytest.raises(tarfile.TarError):
+            unpack(tar, tmp_path / "in")
+        assert secret.read_text() == "as it was"
+        secret.unlink()
     tar.write_bytes(tar_of(("x", b""), links={"elsewhere": "/usr"}))
     unpack(tar, tmp_path / "in")
 

@@ -15,7 +15,7 @@ from localgrid.rcds.publisher import Publisher
 from localgrid.rcds.settings import Settings
 from tests.support.serving import serving
 
-TOKEN = "a token that may publish"
+TOKEN = "a-token-that-may-publish"
 
 
 @dataclass

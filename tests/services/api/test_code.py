@@ -144,6 +144,6 @@ def test_repositories_are_refused_where_nothing_brings_them_to_jobs(
 ) -> None:
     monkeypatch.setattr(runtime.settings.rcds, "urls", [])
 
-    assert "brings no git repositories to jobs" in refused(
+    assert "knows no RCDS that would publish git repositories" in refused(
         api, {"jobscript": JOBSCRIPT, "git_repos": [f"{code.name}:v1"]}
     )
